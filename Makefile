@@ -1,0 +1,49 @@
+# Two commands do everything on a fresh Debian machine: `make demo` and `make test`.
+# Each prepares what it needs first (see tools/setup.sh).
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help setup demo test lint unit property integration e2e bench generate clean
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z0-9]*\):.*## /  \1: /p' $(MAKEFILE_LIST)
+
+.venv/.ready: pyproject.toml constraints.txt debian-packages.txt tools/setup.sh
+	tools/setup.sh
+
+setup: .venv/.ready ## Install what is needed into .venv
+
+demo: setup ## See the agent place pods on a 32-cpu machine, without a cluster
+	$(BIN)/python -m examples.demo
+
+test: lint unit property integration e2e ## Run every tier
+
+lint: setup ## Style, types, import contracts, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/python tools/generate_messages.py --check
+
+unit: setup ## Tests of each module
+	$(PYTEST) tests/unit
+
+property: setup ## State machines and properties against slow obvious models
+	$(PYTEST) tests/property
+
+integration: setup ## The daemon against a small runtime over a real socket
+	$(PYTEST) tests/integration
+
+e2e: setup ## The daemon under a real containerd (needs root; fetches Debian packages)
+	$(PYTEST) tests/e2e
+
+bench: setup ## Handler cost, start-up time, memory
+	$(BIN)/python -m bench
+
+generate: setup ## Regenerate the message classes from the .proto files
+	$(BIN)/python tools/generate_messages.py
+
+clean: ## Remove what the other targets made
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,190 @@
+"""Logging that cannot block a handler.
+
+A handler only puts a record into a bounded queue in memory. A thread of its own turns
+records into lines and writes them. When the output hangs (a full pipe, a dead disk) the
+queue fills up, further records are dropped and counted, and events go on being answered;
+when the output lives again one line says how many were dropped.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import io
+import logging
+import logging.handlers
+import queue
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+import msgspec
+
+from weka_cpuset import settings
+
+MAX_QUEUED_RECORDS = 10_000
+"""About ten seconds of the largest storm (1,000 lines a second); 10 MB at most."""
+
+FLUSH_DEADLINE_S = 0.5
+"""How long `Log.close` waits for the writer: half of the second that a stop may take."""
+
+LEVELS: Mapping[settings.LogLevel, int] = {
+    settings.LogLevel.DEBUG: logging.DEBUG,
+    settings.LogLevel.INFO: logging.INFO,
+    settings.LogLevel.WARNING: logging.WARNING,
+    settings.LogLevel.ERROR: logging.ERROR,
+}
+
+
+class _BoundedQueue(logging.Handler):
+    """Takes records on any thread without blocking; counts those that do not fit."""
+
+    def __init__(self, records: "queue.Queue[logging.LogRecord | None]") -> None:
+        super().__init__()
+        self.records = records
+        self.dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # The record is formatted by the writer's thread, so its arguments must be
+        # immutable values. logging holds this handler's own lock here, which only
+        # this method takes, so no thread waits for output.
+        try:
+            self.records.put_nowait(record)
+        except queue.Full:
+            self.dropped += 1
+
+
+class Log:
+    """The agent's log: a queue, and a thread which writes it.
+
+    Args:
+        config: Level, format and file.
+        stream: Where to write when `config.file` is empty; None: standard error.
+        capacity: How many records wait at most.
+    """
+
+    def __init__(
+        self,
+        config: settings.LogSettings,
+        stream: TextIO | None = None,
+        capacity: int = MAX_QUEUED_RECORDS,
+    ) -> None:
+        self._records: queue.Queue[logging.LogRecord | None] = queue.Queue(capacity)
+        self._queue = _BoundedQueue(self._records)
+        self._queue.setLevel(LEVELS[config.level])
+        self._output = _output(config, stream)
+        self._output.setFormatter(_FORMATTERS[config.format]())
+        self._reported = 0
+        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+
+    @property
+    def dropped(self) -> int:
+        """The number of records that did not fit into the queue."""
+        return self._queue.dropped
+
+    def open(self) -> None:
+        """Start the writer and send all logging of the process here."""
+        # Errors in formatting go to standard error by default, which may be the very
+        # thing that hangs.
+        logging.raiseExceptions = False
+        root = logging.getLogger()
+        root.handlers[:] = [self._queue]
+        root.setLevel(self._queue.level)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what is queued, for half a second at most, and stop."""
+        logging.getLogger().removeHandler(self._queue)
+        # A full queue means that the writer hangs: then there is nobody to tell.
+        with contextlib.suppress(queue.Full):
+            self._records.put_nowait(None)
+            self._thread.join(FLUSH_DEADLINE_S)
+
+    def _write(self) -> None:
+        while (record := self._records.get()) is not None:
+            self._output.handle(record)
+            if self._queue.dropped != self._reported:
+                self._report_dropped()
+
+    def _report_dropped(self) -> None:
+        dropped = self._queue.dropped
+        record = logging.LogRecord(
+            __name__,
+            logging.WARNING,
+            __file__,
+            0,
+            "%d log lines were dropped because the log output was too slow",
+            (dropped - self._reported,),
+            None,
+        )
+        self._reported = dropped
+        self._output.handle(record)
+
+
+def _output(config: settings.LogSettings, stream: TextIO | None) -> logging.StreamHandler[TextIO]:
+    if config.file:
+        try:
+            return logging.handlers.WatchedFileHandler(config.file, encoding="utf-8")
+        except OSError as error:
+            raise settings.SettingError(
+                "log.file", config.file, "a file that can be opened for appending", str(error)
+            ) from error
+    return logging.StreamHandler(stream if stream is not None else sys.stderr or io.StringIO())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fields:
+    """The changing part of a log line: names and values in the order they are shown.
+
+    Used as the only argument of a constant message: `log.info("Created %s", Fields(...))`.
+    """
+
+    values: Mapping[str, str | int | float | bool]
+
+    def __str__(self) -> str:
+        return " ".join(f"{name}={_quoted(value)}" for name, value in self.values.items())
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    if text and not any(character.isspace() or character in '"=' for character in text):
+        return text
+    return msgspec.json.encode(text).decode()
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    moment = datetime.datetime.fromtimestamp(record.created, tz=datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _TextFormatter(logging.Formatter):
+    """`2026-01-31T12:00:00.000Z INFO: message name=value ...`, one line each."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{_timestamp(record)} {record.levelname}: {record.getMessage()}"
+        if record.exc_info:
+            line = f"{line} exception={_quoted(self.formatException(record.exc_info))}"
+        # One record is one line, also when a name from outside has a line break in it.
+        return line.replace("\r", "\\r").replace("\n", "\\n")
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, message, and the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, object] = {"time": _timestamp(record), "level": record.levelname.lower()}
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        if len(arguments) == 1 and isinstance(arguments[0], Fields):
+            entry["message"] = record.msg.replace("%s", "").strip()
+            entry.update(arguments[0].values)
+        else:
+            entry["message"] = record.getMessage()
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(entry).decode()
+
+
+_FORMATTERS: Mapping[settings.LogFormat, Callable[[], logging.Formatter]] = {
+    settings.LogFormat.TEXT: _TextFormatter,
+    settings.LogFormat.JSON: _JsonFormatter,
+}
