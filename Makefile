@@ -15,7 +15,7 @@ help: ## Show the targets
 setup: .venv/.ready ## Install what is needed into .venv
 
 demo: setup ## See the agent place pods on a 32-cpu machine, without a cluster
-	$(BIN)/python -m examples.demo
+	$(BIN)/python -m nodesim.demo
 
 test: lint unit property integration e2e ## Run every tier
 

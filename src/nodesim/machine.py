@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from weka_cpuset.engine import CpuSet
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MachineCpu:
@@ -77,16 +79,16 @@ def write_sysfs(machine: Machine, root: Path) -> None:
     """
     online = [cpu for cpu in machine.cpus if cpu.online]
     files: dict[str, str] = {
-        "devices/system/cpu/online": cpu_list(cpu.id for cpu in online),
-        "devices/system/cpu/present": cpu_list(cpu.id for cpu in machine.cpus),
-        "devices/system/node/online": cpu_list(machine.nodes),
-        "devices/system/node/has_memory": cpu_list(machine.memory_nodes),
+        "devices/system/cpu/online": _cpu_list(cpu.id for cpu in online),
+        "devices/system/cpu/present": _cpu_list(cpu.id for cpu in machine.cpus),
+        "devices/system/node/online": _cpu_list(machine.nodes),
+        "devices/system/node/has_memory": _cpu_list(machine.memory_nodes),
     }
     for cpu in online:
         files |= _cpu_files(cpu, online)
     for node in machine.nodes:
         folder = f"devices/system/node/node{node}"
-        files[f"{folder}/cpulist"] = cpu_list(cpu.id for cpu in online if cpu.node == node)
+        files[f"{folder}/cpulist"] = _cpu_list(cpu.id for cpu in online if cpu.node == node)
         files[f"{folder}/distance"] = " ".join(
             str(10 if other == node else 20) for other in machine.nodes
         )
@@ -102,23 +104,16 @@ def _cpu_files(cpu: MachineCpu, online: Iterable[MachineCpu]) -> Mapping[str, st
     return {
         f"{folder}/topology/physical_package_id": str(cpu.package),
         f"{folder}/topology/core_id": str(cpu.core),
-        f"{folder}/topology/thread_siblings_list": cpu_list(
+        f"{folder}/topology/thread_siblings_list": _cpu_list(
             other.id for other in others if other.core == cpu.core
         ),
         f"{folder}/cache/index3/level": "3",
         f"{folder}/cache/index3/type": "Unified",
-        f"{folder}/cache/index3/shared_cpu_list": cpu_list(
+        f"{folder}/cache/index3/shared_cpu_list": _cpu_list(
             other.id for other in others if other.llc == cpu.llc
         ),
     }
 
 
-def cpu_list(ids: Iterable[int]) -> str:
-    """Return ids in the kernel's list format, such as `0,2-3`; empty for no ids."""
-    ranges: list[list[int]] = []
-    for cpu in sorted(ids):
-        if ranges and ranges[-1][1] == cpu - 1:
-            ranges[-1][1] = cpu
-        else:
-            ranges.append([cpu, cpu])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in ranges)
+def _cpu_list(ids: Iterable[int]) -> str:
+    return str(CpuSet.of(ids))

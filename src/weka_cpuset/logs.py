@@ -137,9 +137,10 @@ class Fields:
     """The changing part of a log line: names and values in the order they are shown.
 
     Used as the only argument of a constant message: `log.info("Created %s", Fields(...))`.
+    The values are immutable; the writer's thread turns them into text.
     """
 
-    values: Mapping[str, str | int | float | bool]
+    values: Mapping[str, object]
 
     def __str__(self) -> str:
         return " ".join(f"{name}={_quoted(value)}" for name, value in self.values.items())
@@ -176,7 +177,10 @@ class _JsonFormatter(logging.Formatter):
         arguments = record.args if isinstance(record.args, tuple) else ()
         if len(arguments) == 1 and isinstance(arguments[0], Fields):
             entry["message"] = record.msg.replace("%s", "").strip()
-            entry.update(arguments[0].values)
+            entry.update(
+                (name, value if isinstance(value, int | float) else str(value))
+                for name, value in arguments[0].values.items()
+            )
         else:
             entry["message"] = record.getMessage()
         if record.exc_info:

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from nri import PluginIdentity
+from nri import BadIdentity, Identity
 from weka_cpuset.engine import EMPTY, CpuListError, CpuSet
 
 MAX_FILE_BYTES = 1 << 20
@@ -163,6 +163,9 @@ class Settings:
     cpus: CpuSettings = CpuSettings()
     log: LogSettings = LogSettings()
 
+    sysfs: Path = Path("/sys")
+    """Where sysfs is mounted."""
+
     dry_run: bool = False
     """Decide and log, but change nothing and refuse nothing."""
 
@@ -213,13 +216,20 @@ def _cpus(raw: object) -> CpuSet:
 
 
 def _name(raw: object) -> str:
-    return PluginIdentity(str(raw), "00").name
+    return _identity(str(raw), "00").name
 
 
 def _index(raw: object) -> str:
-    # YAML 1.1 reads 05 as an octal number; a plain number is taken as its two digits.
+    # YAML reads a bare 7 or 99 as a number; it is taken as its two digits.
     text = f"{raw:02d}" if isinstance(raw, int) and not isinstance(raw, bool) else str(raw)
-    return PluginIdentity("x", text).index
+    return _identity("any", text).index
+
+
+def _identity(name: str, index: str) -> Identity:
+    try:
+        return Identity(name, index)
+    except BadIdentity as error:
+        raise ValueError(name, index) from error
 
 
 def _path(raw: object) -> Path:
@@ -271,13 +281,17 @@ TABLE: tuple[Setting, ...] = (
         "log.format", _typed(LogFormat), "text or json", "WEKA_CPUSET_LOG_FORMAT", "--log-format"
     ),
     Setting("log.file", _typed(str), "a path, or nothing for standard error", None, "--log-file"),
+    Setting("sysfs", _path, "an absolute path of a folder", None, "--sysfs"),
     Setting("dry_run", _typed(bool), "true or false", "WEKA_CPUSET_DRY_RUN", "--dry-run"),
 )
 """Every setting there is. The reference page is generated from it."""
 
 
 def load(
-    file: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
+    file: Path | None,
+    environment: Mapping[str, str],
+    flags: Mapping[str, object],
+    program: str = "",
 ) -> Settings:
     """Read the settings from all sources and check them.
 
@@ -285,6 +299,8 @@ def load(
         file: The settings file (YAML), or None when there is none.
         environment: The process's environment; empty variables count as not set.
         flags: Values of command-line options by dotted key; only those that were given.
+        program: The path of the program. A base name such as `99-weka-cpuset`, as a runtime
+            wants it in its plugin folder, gives the plugin's index and name.
 
     Returns:
         The settings; what no source names has its default.
@@ -295,7 +311,9 @@ def load(
         SettingError: A value is not allowed.
     """
     rows = {row.key: row for row in TABLE}
-    values: dict[str, object] = {}
+    default = Identity(NriSettings().name, NriSettings().index)
+    identity = Identity.from_environment({}, program, default)
+    values: dict[str, object] = {"nri.name": identity.name, "nri.index": identity.index}
     for key, raw in _read_file(file).items() if file is not None else ():
         if key not in rows:
             raise UnknownSetting(key, raw, tuple(rows), str(file))
@@ -347,7 +365,7 @@ def _read_file(path: Path) -> dict[str, object]:
 
 def _flatten(tree: Mapping[object, object]) -> dict[str, object]:
     """Return `{"cpus": {"reserved": "0"}}` as `{"cpus.reserved": "0"}`; two levels, no more."""
-    groups = {field.name for field in dataclasses.fields(Settings) if field.name != "dry_run"}
+    groups = {row.key.partition(".")[0] for row in TABLE if "." in row.key}
     flat: dict[str, object] = {}
     for name, value in tree.items():
         if name in groups and isinstance(value, dict):

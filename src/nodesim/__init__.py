@@ -1,0 +1,1 @@
+"""A node without Kubernetes: machines, pods and a runtime, for trying placement out."""

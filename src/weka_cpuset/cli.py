@@ -1,0 +1,117 @@
+"""The command line: `weka-cpuset run` and `weka-cpuset version`.
+
+Only what a command needs is imported, and only when it runs: the agent is started while
+a runtime waits for it.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+import nri
+from weka_cpuset import __version__, settings
+
+EXIT_CANNOT_WORK = 2
+"""Exit code for settings, or a machine, with which the agent can never work."""
+
+EXIT_LAUNCHER_GONE = 3
+"""Exit code of a plugin whose launching runtime has ended; nobody is left to read it."""
+
+DEFAULT_FILE = Path("/etc/weka-cpuset/config.yaml")
+"""Read when no other file is named and this one exists. A plugin that the runtime launches
+gets no arguments and no environment, so it needs a file at a fixed place."""
+
+FILE_VARIABLE = "WEKA_CPUSET_CONFIG"
+
+
+def main() -> None:
+    """Run the command line; the entry point of the `weka-cpuset` program."""
+    commands.main(args=complete(sys.argv[1:], os.environ), prog_name="weka-cpuset")
+
+
+def complete(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """Return the arguments with `run` put in where a drop-in start left it out.
+
+    A runtime launches its plugins without arguments, and the component that this program
+    replaces knew only options.
+
+    Args:
+        arguments: The arguments after the program's name.
+        environment: The process's environment.
+    """
+    only_options = bool(arguments) and arguments[0].startswith("--")
+    launched = not arguments and bool(environment.get("NRI_PLUGIN_SOCKET"))
+    if launched or (only_options and arguments[0] not in {"--help", "--version"}):
+        return ["run", *arguments]
+    return list(arguments)
+
+
+@click.group()
+@click.version_option(__version__, message="%(version)s")
+def commands() -> None:
+    """Place containers on cpus and NUMA nodes, as a plugin of the container runtime."""
+
+
+@commands.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(__version__)
+
+
+def _setting_options(command: click.Command) -> click.Command:
+    """Add an option for each setting that has a flag."""
+    for row in settings.TABLE:
+        if row.flag is None:
+            continue
+        if row.key == "dry_run":
+            option = click.Option([row.flag, row.key], is_flag=True, default=None)
+        else:
+            option = click.Option([row.flag, row.key.replace(".", "__")])
+        option.help = f"{row.key}: {row.allowed}."
+        command.params.append(option)
+    return command
+
+
+@commands.command()
+@click.option(
+    "--config", "file", type=click.Path(path_type=Path), help="The settings file (YAML)."
+)
+def run(file: Path | None, **options: object) -> None:
+    """Run the agent until SIGTERM or SIGINT."""
+    from weka_cpuset import daemon, sysfs  # noqa: PLC0415  # for `run` only
+
+    flags = {
+        name.replace("__", "."): value for name, value in options.items() if value is not None
+    }
+    try:
+        chosen = settings.load(
+            _settings_file(file, os.environ), os.environ, flags, program=sys.argv[0]
+        )
+        endpoint = nri.endpoint_from_environment(os.environ, str(chosen.nri.socket))
+        agent = daemon.Agent(chosen, endpoint, os.environ)
+    except (settings.SettingsError, nri.NriError, sysfs.TopologyUnreadable) as error:
+        click.echo(f"weka-cpuset: {error}", err=True)
+        sys.exit(EXIT_CANNOT_WORK)
+    try:
+        asyncio.run(agent.run())
+    except daemon.LauncherGone:
+        sys.exit(EXIT_LAUNCHER_GONE)
+
+
+_setting_options(run)
+
+
+def _settings_file(named: Path | None, environment: Mapping[str, str]) -> Path | None:
+    if named is not None:
+        return named
+    if environment.get(FILE_VARIABLE):
+        return Path(environment[FILE_VARIABLE])
+    return DEFAULT_FILE if DEFAULT_FILE.exists() else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""The life of the agent: one supervised connection, for ever, until asked to stop.
+
+The supervisor holds at most one connection at a time. When it ends, for whatever reason,
+the supervisor waits and connects again. Only three things end the process: a signal
+(SIGTERM, SIGINT), settings that can never work, and the end of the runtime that launched
+this very process as its own plugin (the next runtime launches the next agent).
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from typing import assert_never
+
+import nri
+from weka_cpuset import __version__, instance
+from weka_cpuset.engine import Rules, Topology
+from weka_cpuset.handlers import Handlers
+from weka_cpuset.logs import Fields, Log
+from weka_cpuset.settings import NriSettings, Settings
+from weka_cpuset.sysfs import read_topology
+from weka_cpuset.systemd import Notifier
+
+log = logging.getLogger(__name__)
+
+STEADY_S = 10.0
+"""A connection that lived this long, in seconds, was a good one: the next pause is the
+shortest again. One that ends sooner counts as a failure, so that an agent which the
+runtime drops again and again does not flap: each connect stalls the runtime's work."""
+
+REPEAT_WARNING_S = 60.0
+"""The same failure to connect is logged once in this many seconds."""
+
+
+class LauncherGone(Exception):
+    """The runtime that launched this process as its plugin has ended."""
+
+    def __str__(self) -> str:
+        return "the runtime that launched this plugin has ended; its successor launches its own"
+
+
+def backoff(shortest_s: float, longest_s: float, draw: Callable[[], float]) -> Iterator[float]:
+    """Yield the pauses between attempts, in seconds, for ever.
+
+    Each is drawn between half of a bound and the whole of it; the bound starts at
+    `shortest_s` and doubles up to `longest_s`. The spread keeps the agents of a rack, cut
+    off together, from coming back together.
+
+    Args:
+        shortest_s: The first bound in seconds, above 0.
+        longest_s: The last bound in seconds.
+        draw: Returns a number from 0 up to 1.
+    """
+    bound = shortest_s
+    while True:
+        yield bound * (0.5 + 0.5 * draw())
+        bound = min(bound * 2, longest_s)
+
+
+class Supervisor:
+    """Keeps the plugin registered.
+
+    Args:
+        config: Socket, identity and pauses.
+        endpoint: Where to connect first. After the loss of an inherited connection the
+            socket is used.
+        handlers: Answers the runtime's events.
+        read_topology: Reads the machine's topology; called before each connect.
+        notifier: Is told when the agent is at work.
+    """
+
+    def __init__(
+        self,
+        config: NriSettings,
+        endpoint: nri.Endpoint,
+        handlers: Handlers,
+        read_topology: Callable[[], Topology],
+        notifier: Notifier,
+    ) -> None:
+        self._config = config
+        self._endpoint = endpoint
+        self._handlers = handlers
+        self._read_topology = read_topology
+        self._notifier = notifier
+        self._launcher_pid = os.getppid() if isinstance(endpoint, nri.InheritedEndpoint) else None
+        self._last_failure = ""
+        self._last_warning_s = 0.0
+
+    async def run(self) -> None:
+        """Connect, serve, and connect again, until cancelled.
+
+        Raises:
+            LauncherGone: The runtime that launched this process has ended.
+        """
+        clock = asyncio.get_running_loop().time
+        pauses = self._pauses()
+        while True:
+            started_s = clock()
+            try:
+                await self._serve_one_connection()
+            except Exception as error:  # noqa: BLE001  # whatever it was, the next attempt follows
+                self._report(error)
+            if clock() - started_s >= STEADY_S:
+                pauses = self._pauses()
+            await asyncio.sleep(next(pauses))
+            self._leave_launcher()
+
+    def _pauses(self) -> Iterator[float]:
+        return backoff(
+            self._config.reconnect_min_s,
+            self._config.reconnect_max_s,
+            random.random,  # jitter, no secret
+        )
+
+    async def _serve_one_connection(self) -> None:
+        """Hold one connection from connect to its end; raise the reason of the end."""
+        with contextlib.ExitStack() as held:
+            self._take_instance_lock(held)
+            self._handlers.use_topology(self._read_topology())
+            connection = await nri.connect(
+                self._endpoint,
+                nri.Identity(self._config.name, self._config.index),
+                self._handlers,
+                timeouts=nri.Timeouts(register_s=self._config.registration_timeout_s),
+            )
+            held.callback(connection.abort)
+            self._report_registered(connection)
+            await connection.wait_synchronized()
+            self._last_failure = ""
+            self._notifier.ready(f"connected to {connection.runtime.name}")
+            reason = await connection.wait_closed()
+            self._notifier.status("connection lost, connecting again")
+            if reason is not None:
+                raise reason
+
+    def _take_instance_lock(self, held: contextlib.ExitStack) -> None:
+        directory = self._config.socket.parent
+        match self._endpoint:
+            case nri.SocketEndpoint():
+                held.enter_context(instance.lock(directory))
+            case nri.InheritedEndpoint():
+                # A plugin that fails to start stops some runtimes altogether, so a
+                # missing folder or a second agent is only told.
+                try:
+                    held.enter_context(instance.lock(directory))
+                except (instance.AnotherInstance, OSError) as error:
+                    log.warning("Serving without the instance lock: %s", error)
+            case _ as never:
+                assert_never(never)
+
+    def _report_registered(self, connection: nri.PluginConnection) -> None:
+        runtime = connection.runtime
+        log.info(
+            "Registered %s",
+            Fields(
+                {
+                    "plugin": f"{self._config.index}-{self._config.name}",
+                    "runtime": runtime.name,
+                    "version": runtime.version,
+                    "nri": runtime.nri_version or "older than 0.12",
+                }
+            ),
+        )
+
+    def _report(self, error: Exception) -> None:
+        """Log the end of a connection: at once when it is news, else once a minute."""
+        now_s = asyncio.get_running_loop().time()
+        text = f"{type(error).__name__}: {error}"
+        expected = isinstance(error, nri.NriError | instance.AnotherInstance | OSError)
+        if text == self._last_failure and now_s - self._last_warning_s < REPEAT_WARNING_S:
+            return
+        self._last_failure, self._last_warning_s = text, now_s
+        log.warning(
+            "Not connected, trying again: %s", text, exc_info=None if expected else error
+        )
+
+    def _leave_launcher(self) -> None:
+        """After the loss of an inherited connection: end with its runtime, or use the socket."""
+        if self._launcher_pid is None:
+            return
+        # The kernel gives the children of a dead process to another parent.
+        if os.getppid() != self._launcher_pid:
+            raise LauncherGone
+        self._endpoint = nri.SocketEndpoint(str(self._config.socket))
+
+
+class Agent:
+    """The whole agent, ready to run.
+
+    Args:
+        settings: All settings.
+        endpoint: Where to connect first.
+        environment: The process's environment (systemd's variables).
+
+    Raises:
+        TopologyUnreadable: The machine does not say which cpus it has.
+        SettingError: The log file cannot be opened.
+    """
+
+    def __init__(
+        self, settings: Settings, endpoint: nri.Endpoint, environment: Mapping[str, str]
+    ) -> None:
+        topology = read_topology(settings.sysfs)
+        rules = Rules(settings.cpus.reserved, settings.cpus.min_shared)
+        self._log = Log(settings.log)
+        self._notifier = Notifier(environment)
+        self._topology = topology
+        self._supervisor = Supervisor(
+            settings.nri,
+            endpoint,
+            Handlers(topology, rules, dry_run=settings.dry_run),
+            lambda: read_topology(settings.sysfs),
+            self._notifier,
+        )
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT.
+
+        Raises:
+            LauncherGone: The runtime that launched this process has ended.
+        """
+        self._log.open()
+        try:
+            log.info(
+                "Starting %s", Fields({"version": __version__, "cpus": self._topology.online})
+            )
+            await serve(self._supervisor, self._notifier)
+        finally:
+            self._log.close()
+
+
+async def serve(supervisor: Supervisor, notifier: Notifier) -> None:
+    """Run the supervisor until SIGTERM or SIGINT.
+
+    Args:
+        supervisor: Keeps the plugin registered.
+        notifier: Feeds systemd's watchdog and is told of the stop.
+
+    Raises:
+        LauncherGone: The runtime that launched this process has ended.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    # What start-up made stays; the collector need not walk it again in a handler.
+    gc.freeze()
+    supervising = asyncio.create_task(supervisor.run(), name="supervisor")
+    feeding = asyncio.create_task(notifier.feed_watchdog(), name="watchdog")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait({supervising, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        notifier.stopping()
+    finally:
+        for task in (supervising, feeding, stopping):
+            task.cancel()
+        ends = await asyncio.gather(supervising, feeding, stopping, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
+    log.info("Stopped as asked")

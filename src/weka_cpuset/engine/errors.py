@@ -1,0 +1,285 @@
+"""Why the engine says no.
+
+```
+EngineError
+├── CpuListError          a text is not a kernel cpu list
+├── LedgerBroken          a ledger contradicts the rules (a fault of ours)
+└── Refusal               a container cannot get what it asks for
+    ├── InvalidCores      its list of cpus is not a usable list (rule 6)
+    ├── CoresOffline      it names cpus that do not exist or are offline (rule 6)
+    ├── NotEnoughCpus     fewer cpus are free than it asks for
+    ├── NoMovePlan        the cpus it names are owned, and the owners cannot move (rule 2)
+    ├── PoolWouldRunDry   a live shared container would be left without a cpu (rule 4)
+    ├── EmptySharedPool   it would run on the pool, and nothing of that is left for it (rule 4)
+    └── CpusStillInUse    a cpu it would get is not yet left by its former owner (rule 1)
+```
+
+Each class keeps fields and makes its text from them: what is wrong, where, and what
+would be right. Nobody needs to read the text to tell the cases apart. Refusals travel
+as values in a `Decision`. Things that are odd but do not refuse anything are `Notice`s.
+
+"Rule N" in this package means rule N of docs/reference/placement-rules.
+"""
+
+from dataclasses import dataclass
+
+from weka_cpuset.engine.cpuset import CpuListError, CpuSet, EngineError
+
+__all__ = [
+    "CoresOffline",
+    "CpuListError",
+    "CpusStillInUse",
+    "DuplicateContainer",
+    "EmptySharedPool",
+    "EngineError",
+    "ForbidIgnored",
+    "InvalidCores",
+    "LedgerBroken",
+    "NoMovePlan",
+    "NotEnoughCpus",
+    "Notice",
+    "PoolWouldRunDry",
+    "Refusal",
+    "Starved",
+    "Unplaced",
+]
+
+_SHOWN_TEXT_MAX = 80
+"""Longest part of a user's text that a message repeats, in characters."""
+
+
+def _shown(text: str) -> str:
+    """Quote a user's text for a message, cut to a bearable length."""
+    if len(text) <= _SHOWN_TEXT_MAX:
+        return repr(text)
+    return f"{text[:_SHOWN_TEXT_MAX]!r}... ({len(text)} characters)"
+
+
+class LedgerBroken(EngineError):
+    """A ledger contradicts the rules. Always a fault of this program.
+
+    Attributes:
+        violations: One sentence per broken invariant.
+    """
+
+    def __init__(self, violations: tuple[str, ...]) -> None:
+        super().__init__(violations)
+        self.violations = violations
+
+    def __str__(self) -> str:
+        return "the ledger breaks its rules: " + "; ".join(self.violations)
+
+
+class Refusal(EngineError):
+    """A container cannot get what it asks for; nothing was changed."""
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class InvalidCores(Refusal):
+    """The list of cpus in an annotation cannot be used (rule 6).
+
+    Attributes:
+        annotation: Name of the annotation.
+        text: Its value.
+        problem: What is wrong with it.
+    """
+
+    annotation: str
+    text: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"annotation {self.annotation} is {_shown(self.text)}: {self.problem}; "
+            "give online cpus as a kernel list such as 0,2-3,8"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class CoresOffline(Refusal):
+    """An annotation names cpus that do not exist or are offline (rule 6).
+
+    Attributes:
+        annotation: Name of the annotation.
+        offline: The cpus named that are not online.
+        online: All cpus that are.
+    """
+
+    annotation: str
+    offline: CpuSet
+    online: CpuSet
+
+    def __str__(self) -> str:
+        return (
+            f"annotation {self.annotation} names cpus {self.offline}, which do not exist "
+            f"or are offline; online are {self.online}"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class NotEnoughCpus(Refusal):
+    """Fewer cpus are free than an integer container asks for.
+
+    Attributes:
+        wanted: How many more cpus it needs.
+        free: The cpus it could have been given.
+        reserved: Cpus that are kept from all integer containers.
+        forbidden: Cpus that its pod forbids.
+    """
+
+    wanted: int
+    free: CpuSet
+    reserved: CpuSet
+    forbidden: CpuSet
+
+    def __str__(self) -> str:
+        limits = f" (reserved: {self.reserved})" if self.reserved else ""
+        limits += f" (forbidden to the pod: {self.forbidden})" if self.forbidden else ""
+        return (
+            f"{self.wanted} cpus of its own are wanted and {len(self.free)} are free: "
+            f"{self.free or 'none'}{limits}; release cpus or ask for fewer"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class NoMovePlan(Refusal):
+    """Annotated cpus are owned by integer containers that cannot all move away (rule 2).
+
+    Attributes:
+        in_the_way: The wanted cpus that have an owner.
+        owners: Ids of the containers that own them.
+        free: Cpus that could replace them, before anyone's forbidden ones.
+    """
+
+    in_the_way: CpuSet
+    owners: tuple[str, ...]
+    free: CpuSet
+
+    def __str__(self) -> str:
+        return (
+            f"cpus {self.in_the_way} are owned by {', '.join(self.owners)}, and only "
+            f"{len(self.free)} are free to move them to: {self.free or 'none'}; "
+            "name other cpus or release some"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class PoolWouldRunDry(Refusal):
+    """Live shared containers, or the configured minimum, need the cpus asked for (rule 4).
+
+    Attributes:
+        starving: Ids of the shared containers that would be left without any cpu.
+        min_shared: Configured least size of the pool, in cpus.
+        pool: The pool as it is now.
+    """
+
+    starving: tuple[str, ...]
+    min_shared: int
+    pool: CpuSet
+
+    def __str__(self) -> str:
+        if self.starving:
+            who = ", ".join(self.starving)
+            return f"no cpu of the pool {self.pool} would be left for {who}; ask for fewer cpus"
+        return (
+            f"the pool {self.pool} would shrink below {self.min_shared} cpus "
+            "(cpus.min_shared); ask for fewer cpus"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class EmptySharedPool(Refusal):
+    """A shared container would have no cpu at all (rule 4).
+
+    Attributes:
+        pool: The pool as it is now.
+        forbidden: Cpus that the container's pod forbids.
+    """
+
+    pool: CpuSet
+    forbidden: CpuSet
+
+    def __str__(self) -> str:
+        if not self.pool:
+            return "all cpus are owned by annotated and integer containers; release some"
+        return f"the pod forbids {self.forbidden} and the pool is {self.pool}; forbid fewer cpus"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class CpusStillInUse(Refusal):
+    """A former owner has not left a cpu yet; the next attempt can succeed (rule 1).
+
+    Attributes:
+        cpus: The cpus in question.
+    """
+
+    cpus: CpuSet
+
+    def __str__(self) -> str:
+        return f"cpus {self.cpus} are still being left by their former owner; try again"
+
+
+@dataclass(frozen=True, slots=True)
+class ForbidIgnored:
+    """A list of forbidden cpus does not parse and is ignored (rule 3).
+
+    Attributes:
+        annotation: Name of the annotation.
+        text: Its value.
+        problem: What is wrong with it.
+    """
+
+    annotation: str
+    text: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"annotation {self.annotation} is {_shown(self.text)}: {self.problem}; ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A container that already runs cannot get what it asks for; it runs on the pool.
+
+    Attributes:
+        container_id: Its id.
+        refusal: Why.
+    """
+
+    container_id: str
+    refusal: Refusal
+
+    def __str__(self) -> str:
+        return f"container {self.container_id} runs on the pool: {self.refusal}"
+
+
+@dataclass(frozen=True, slots=True)
+class Starved:
+    """A container that already runs would run on the pool, which has no cpu for it.
+
+    Attributes:
+        container_id: Its id. It is left as it is until the pool grows.
+    """
+
+    container_id: str
+
+    def __str__(self) -> str:
+        return f"container {self.container_id} has no cpu of the pool left and stays as it is"
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateContainer:
+    """The runtime listed one id more than once; one entry was taken.
+
+    Attributes:
+        container_id: The id.
+    """
+
+    container_id: str
+
+    def __str__(self) -> str:
+        return f"container {self.container_id} was listed more than once"
+
+
+Notice = ForbidIgnored | Unplaced | Starved | DuplicateContainer
+"""Something odd that refuses nothing."""

@@ -1,0 +1,100 @@
+"""What can happen: the runtime's events as facts. See `decide` for what follows."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from weka_cpuset.engine.demand import ContainerFacts, PodFacts
+
+
+class Phase(Enum):
+    """How far a container has come.
+
+    Until PostStart is received an update of its cpuset can be lost: it then reaches the
+    runtime's record but not the kernel (NRI, containerd's start window).
+    """
+
+    CREATED = "created"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """CreateContainer: a container is about to be created. The reply can carry updates."""
+
+    pod: PodFacts | None
+    container: ContainerFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """UpdateContainer: its resources are about to change. The reply can carry updates.
+
+    Attributes:
+        pod: Its pod, if known.
+        container: The container with the new values where the request has any.
+    """
+
+    pod: PodFacts | None
+    container: ContainerFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """StopContainer: its process is gone. The reply can carry updates."""
+
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """RemoveContainer: it is being removed. The reply carries nothing."""
+
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodStop:
+    """StopPodSandbox: all of a pod's processes are gone. The reply carries nothing."""
+
+    pod_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodRemove:
+    """RemovePodSandbox: a pod is being removed. The reply carries nothing."""
+
+    pod_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Any other event that shows a container: PostCreate, Start, PostStart, PostUpdate.
+
+    Attributes:
+        pod: Its pod, if known.
+        container: The container.
+        phase: RUNNING from PostStart on.
+    """
+
+    pod: PodFacts | None
+    container: ContainerFacts
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Outside of any event: ask for the updates that are due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What was told to these containers may not be what the kernel enforces.
+
+    Attributes:
+        container_ids: Containers whose update failed, or which were read back otherwise.
+    """
+
+    container_ids: frozenset[str]
+
+
+Event = Create | Update | Stop | Remove | PodStop | PodRemove | Seen | Settle | Doubt

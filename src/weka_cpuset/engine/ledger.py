@@ -1,0 +1,391 @@
+"""Who has which cpus: the one book of the agent, an immutable value.
+
+Three things are kept apart for each container. What it is *wanted* to have follows from
+the holdings: an exclusive holding names its cpus, all others run on the pool minus the
+cpus their pod forbids, so that a change of the pool touches no holding. What the runtime
+was *told* is kept by container, and *doubts* are the cpus that a container may still
+have beside those, because an update can be lost while it starts. Everything that is
+wanted and not told goes out with the next reply that can carry it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from weka_cpuset.engine.cpuset import CpuListError, CpuSet
+from weka_cpuset.engine.demand import (
+    AnnotatedDemand,
+    Class,
+    ContainerFacts,
+    Demand,
+    IntegerDemand,
+    PodFacts,
+    SharedDemand,
+    Why,
+)
+from weka_cpuset.engine.errors import LedgerBroken
+from weka_cpuset.engine.events import Phase
+from weka_cpuset.engine.topology import Topology
+
+ENDED_MAX = 1024
+"""How many ended ids are remembered, so that a late event does not revive a container.
+Events come late by a few others at most; a node runs some hundred containers."""
+
+_NOTHING: Mapping[str, CpuSet] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an operator may set.
+
+    Attributes:
+        reserved: Cpus that integer containers never get (`cpus.reserved`).
+        min_shared: Least size of the pool that requests must leave (`cpus.min_shared`).
+    """
+
+    reserved: CpuSet = CpuSet.EMPTY
+    min_shared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One live container.
+
+    Attributes:
+        pod: Its pod, if any event has shown it.
+        container: The container as last judged.
+        demand: What it asks for.
+        why: What decided about that.
+        cpus: The cpus of its own, or None if it runs on the pool. That can be so for an
+            annotated or integer demand too: a container that was found running and
+            cannot be given what it asks for runs on the pool.
+        phase: How far it has come.
+    """
+
+    pod: PodFacts | None
+    container: ContainerFacts
+    demand: Demand
+    why: Why
+    cpus: CpuSet | None
+    phase: Phase
+
+    @property
+    def id(self) -> str:
+        """The container's id."""
+        return self.container.id
+
+    @property
+    def kind(self) -> Class:
+        """The class it is held as."""
+        if self.cpus is None:
+            return Class.SHARED
+        return Class.ANNOTATED if isinstance(self.demand, AnnotatedDemand) else Class.INTEGER
+
+    @property
+    def family(self) -> str:
+        """What all attempts of its pod's containers have in common: the uid, or the pod's id."""
+        return family_of(self.pod, self.container)
+
+    @property
+    def label(self) -> str:
+        """A name for people: namespace/pod/container, as far as known."""
+        pod = self.pod
+        owner = f"{pod.namespace}/{pod.name}" if pod and pod.name else self.container.pod_id
+        return f"{owner}/{self.container.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A container as the runtime lists it.
+
+    Attributes:
+        container: The container.
+        phase: How far it has come.
+    """
+
+    container: ContainerFacts
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All live containers and their cpus. `Draft` makes new ones.
+
+    One writer replaces the ledger by the one in a decision, without waiting in between.
+
+    Attributes:
+        topology: The machine.
+        rules: What the operator set.
+        pool: The online cpus that no exclusive holding owns.
+        exclusive: Holdings with cpus of their own, by container id.
+        shared: Holdings on the pool, by container id.
+        families: Ids of live containers by `Holding.family`.
+        forbids: How many holdings on the pool forbid each set of cpus.
+        told: The cpus the runtime was last told (or showed) for each container.
+        doubts: Further cpus that a container may have; it is told again once it runs.
+        starved: Containers that were found running when nothing was left for them.
+        ended: Ids of ended containers, oldest first.
+        settled: Whether nothing wanted remains to be told.
+    """
+
+    topology: Topology
+    rules: Rules
+    pool: CpuSet
+    exclusive: Mapping[str, Holding] = field(default_factory=dict)
+    shared: Mapping[str, Holding] = field(default_factory=dict)
+    families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    forbids: Mapping[CpuSet, int] = field(default_factory=dict)
+    told: Mapping[str, CpuSet] = _NOTHING
+    doubts: Mapping[str, CpuSet] = _NOTHING
+    starved: frozenset[str] = frozenset()
+    ended: Mapping[str, None] = field(default_factory=dict)
+    settled: bool = True
+
+    @classmethod
+    def empty(cls, topology: Topology, rules: Rules | None = None) -> "Ledger":
+        """Make the ledger of a machine without containers."""
+        return cls(topology, rules or Rules(), topology.online)
+
+    def __len__(self) -> int:
+        """Count the live containers."""
+        return len(self.exclusive) + len(self.shared)
+
+    def holding(self, container_id: str) -> Holding | None:
+        """Give a container's holding, or None if it is not live."""
+        return self.exclusive.get(container_id) or self.shared.get(container_id)
+
+    def holdings(self) -> Iterator[Holding]:
+        """Yield all holdings, those with cpus of their own first."""
+        yield from self.exclusive.values()
+        yield from self.shared.values()
+
+    def cpus_of(self, container_id: str) -> CpuSet:
+        """Give the cpus a live container is wanted to have.
+
+        Raises:
+            KeyError: It is not live.
+        """
+        owner = self.exclusive.get(container_id)
+        if owner is not None:
+            return owner.cpus or CpuSet.EMPTY
+        return self.pool - self.shared[container_id].demand.forbidden
+
+    def mems_of(self, container_id: str) -> CpuSet:
+        """Give the memory nodes a container is wanted to have; empty: leave them as they are."""
+        owner = self.exclusive.get(container_id)
+        if owner is None or owner.cpus is None or owner.kind is not Class.ANNOTATED:
+            return CpuSet.EMPTY
+        return self.topology.memory_nodes(owner.cpus)
+
+    def reported(self) -> tuple[tuple[PodFacts, ...], tuple[Reported, ...]]:
+        """List pods and containers as a runtime would, to rebuild on another topology."""
+        pods = {one.pod.id: one.pod for one in self.holdings() if one.pod is not None}
+        containers = tuple(
+            Reported(replace(one.container, cpus=str(self.told[one.id])), one.phase)
+            for one in self.holdings()
+        )
+        return tuple(pods.values()), containers
+
+    def check(self) -> None:
+        """Check every invariant of the rules at rest.
+
+        Raises:
+            LedgerBroken: Some do not hold; all of these are listed.
+        """
+        violations = (*_broken_rules(self), *_broken_books(self))
+        if violations:
+            raise LedgerBroken(violations)
+
+
+def family_of(pod: PodFacts | None, container: ContainerFacts) -> str:
+    """Give the key that all attempts of a pod's containers share."""
+    return pod.uid if pod is not None and pod.uid else container.pod_id
+
+
+def recorded_cpus(container: ContainerFacts, topology: Topology) -> CpuSet:
+    """Read the cpus on a runtime's record.
+
+    Args:
+        container: A container that was created without or before us.
+        topology: The machine.
+
+    Returns:
+        The cpus; all that are online if nothing usable is on record (not pinned).
+    """
+    try:
+        return CpuSet.parse(container.cpus) or topology.online
+    except CpuListError:
+        return topology.online
+
+
+class Draft:
+    """A ledger in the making. Lives within one decision and is never handed out."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Start from a ledger, which stays as it is."""
+        self.topology = ledger.topology
+        self.rules = ledger.rules
+        self.exclusive = dict(ledger.exclusive)
+        self.shared = dict(ledger.shared)
+        self.families = dict(ledger.families)
+        self.forbids = dict(ledger.forbids)
+        self.told = dict(ledger.told)
+        self.doubts = dict(ledger.doubts)
+        self.starved = ledger.starved
+        self.ended = ledger.ended
+        self.settled = ledger.settled
+        self.pool = ledger.pool
+
+    def freeze(self) -> Ledger:
+        """Make the ledger."""
+        return Ledger(
+            topology=self.topology,
+            rules=self.rules,
+            pool=self.pool,
+            exclusive=self.exclusive,
+            shared=self.shared,
+            families=self.families,
+            forbids=self.forbids,
+            told=self.told,
+            doubts=self.doubts,
+            starved=self.starved,
+            ended=self.ended,
+            settled=self.settled,
+        )
+
+    def holding(self, container_id: str) -> Holding | None:
+        """Give a container's holding, or None if it is not live."""
+        return self.exclusive.get(container_id) or self.shared.get(container_id)
+
+    def put(self, holding: Holding) -> None:
+        """Enter a holding, or replace the one of the same container."""
+        if self.holding(holding.id) is not None:
+            self._take_out(holding.id)
+        if holding.cpus is None:
+            self.shared[holding.id] = holding
+            forbidden = holding.demand.forbidden
+            self.forbids[forbidden] = self.forbids.get(forbidden, 0) + 1
+        else:
+            self.exclusive[holding.id] = holding
+            self._change_pool(self.pool - holding.cpus)
+        self.families[holding.family] = (*self.families.get(holding.family, ()), holding.id)
+
+    def end(self, container_id: str) -> Holding | None:
+        """Release a container and remember that it has ended.
+
+        Returns:
+            Its holding, or None if it was not live.
+        """
+        ended = dict(self.ended)
+        ended.pop(container_id, None)
+        ended[container_id] = None
+        if len(ended) > ENDED_MAX:
+            del ended[next(iter(ended))]
+        self.ended = ended
+        if self.holding(container_id) is None:
+            return None
+        self.told.pop(container_id, None)
+        self.doubts.pop(container_id, None)
+        self.starved -= {container_id}
+        return self._take_out(container_id)
+
+    def tell(self, container_id: str, cpus: CpuSet) -> None:
+        """Note what the runtime is told about a live container."""
+        holding = self.exclusive.get(container_id) or self.shared[container_id]
+        if holding.phase is Phase.CREATED:
+            # Should this update be lost, the container starts with what it was told before.
+            before = self.told.get(container_id, CpuSet.EMPTY)
+            doubt = before | self.doubts.get(container_id, CpuSet.EMPTY)
+            if doubt:
+                self.doubts[container_id] = doubt
+        else:
+            self.doubts.pop(container_id, None)
+        self.told[container_id] = cpus
+
+    def _take_out(self, container_id: str) -> Holding:
+        holding = self.exclusive.pop(container_id, None)
+        if holding is None:
+            holding = self.shared.pop(container_id)
+            forbidden = holding.demand.forbidden
+            self.forbids[forbidden] -= 1
+            if not self.forbids[forbidden]:
+                del self.forbids[forbidden]
+        else:
+            self._change_pool(self.topology.online - owned_cpus(self.exclusive))
+        rest = tuple(one for one in self.families[holding.family] if one != container_id)
+        if rest:
+            self.families[holding.family] = rest
+        else:
+            del self.families[holding.family]
+        return holding
+
+    def _change_pool(self, pool: CpuSet) -> None:
+        if pool != self.pool:
+            self.pool = pool
+            self.settled = False
+
+
+def owned_cpus(exclusive: Mapping[str, Holding]) -> CpuSet:
+    """Unite the cpus of all exclusive holdings."""
+    mask = 0
+    for holding in exclusive.values():
+        if holding.cpus is not None:
+            mask |= holding.cpus.mask
+    return CpuSet(mask)
+
+
+def _broken_rules(ledger: Ledger) -> Iterator[str]:
+    """Find violations of the rules of placement."""
+    owner: dict[int, Holding] = {}
+    for one in ledger.exclusive.values():
+        cpus = one.cpus or CpuSet.EMPTY
+        for cpu in cpus:
+            other = owner.setdefault(cpu, one)
+            if other is not one and Class.INTEGER in (one.kind, other.kind):
+                yield f"cpu {cpu} belongs to {other.id} and to {one.id}"
+        yield from _broken_holding(ledger, one, cpus)
+    for one in ledger.shared.values():
+        if not ledger.cpus_of(one.id) and one.id not in ledger.starved:
+            yield f"nothing of the pool {ledger.pool} is left for {one.id}"
+
+
+def _broken_holding(ledger: Ledger, one: Holding, cpus: CpuSet) -> Iterator[str]:
+    """Find what is wrong with one exclusive holding."""
+    if not cpus <= ledger.topology.online:
+        yield f"{one.id} owns offline cpus {cpus - ledger.topology.online}"
+    match one.demand:
+        case AnnotatedDemand(named):
+            if cpus != named:
+                yield f"{one.id} names {named} and owns {cpus}"
+        case IntegerDemand(count, forbidden):
+            if len(cpus) != count:
+                yield f"{one.id} asks for {count} cpus and owns {cpus}"
+            if not cpus.isdisjoint(forbidden | ledger.rules.reserved):
+                yield f"{one.id} owns forbidden or reserved cpus among {cpus}"
+        case SharedDemand():
+            yield f"{one.id} is shared and owns {cpus}"
+
+
+def _broken_books(ledger: Ledger) -> Iterator[str]:
+    """Find contradictions between the ledger's own entries."""
+    live = ledger.exclusive.keys() | ledger.shared.keys()
+    if ledger.exclusive.keys() & ledger.shared.keys():
+        yield "a container is held twice"
+    if ledger.pool != ledger.topology.online - owned_cpus(ledger.exclusive):
+        yield f"the pool {ledger.pool} is not what the exclusive holdings leave"
+    if ledger.told.keys() != live or not ledger.doubts.keys() <= live:
+        yield "what was told is not told to exactly the live containers"
+    if not ledger.starved <= live or not live.isdisjoint(ledger.ended):
+        yield "an ended container is live or starved"
+    families: dict[str, set[str]] = {}
+    forbids: dict[CpuSet, int] = {}
+    for one in ledger.holdings():
+        families.setdefault(one.family, set()).add(one.id)
+    for one in ledger.shared.values():
+        forbids[one.demand.forbidden] = forbids.get(one.demand.forbidden, 0) + 1
+    if families != {key: set(ids) for key, ids in ledger.families.items()}:
+        yield "the families do not list the live containers"
+    if forbids != ledger.forbids:
+        yield "the forbidden sets are not counted right"
+    if ledger.settled and any(ledger.told[one] != ledger.cpus_of(one) for one in live - ledger.starved):
+        yield "something wanted is not told although all is said to be settled"

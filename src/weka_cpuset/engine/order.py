@@ -1,0 +1,198 @@
+"""Put cpuset updates into an order in which no cpu has two owners at any instant (rule 1).
+
+The runtime applies the updates of a reply one by one, and each container at most once per
+reply. So: whoever only gives up cpus goes first, then shared containers leave what others
+will own, then owners move to cpus that everybody has left, then owners that only gain,
+and shared containers grow last. What cannot be done now is left for the next reply.
+"""
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import NamedTuple
+
+from weka_cpuset.engine.cpuset import CpuSet
+from weka_cpuset.engine.demand import Class
+
+
+class Step(Enum):
+    """Why an update stands where it stands."""
+
+    SHRINK = "shrink"
+    MOVE = "move"
+    GRANT = "grant"
+    GROW = "grow"
+
+
+class CpusetUpdate(NamedTuple):
+    """Tell the runtime a container's cpus.
+
+    Attributes:
+        container_id: The container.
+        cpus: All its cpus from now on; never empty.
+        mems: All its memory nodes; empty means: leave them as they are.
+        step: Its place in the order.
+    """
+
+    container_id: str
+    cpus: CpuSet
+    mems: CpuSet
+    step: Step
+
+
+class Change(NamedTuple):
+    """A container whose cpus are not known to be the wanted ones.
+
+    Attributes:
+        container_id: The container.
+        kind: The class it is held as.
+        has: All cpus it may have now.
+        wants: The cpus it shall have; not empty.
+    """
+
+    container_id: str
+    kind: Class
+    has: CpuSet
+    wants: CpuSet
+
+
+class Ordered(NamedTuple):
+    """The updates in order.
+
+    Attributes:
+        steps: (container, cpus, step), in the order in which they must be applied.
+        occupied: Cpus that owners could not leave yet.
+        finished: Whether every container then has what it wants.
+    """
+
+    steps: list[tuple[str, CpuSet, Step]]
+    occupied: CpuSet
+    finished: bool
+
+
+def order(
+    changes: Iterable[Change],
+    limit: int | None = None,
+    leaving: CpuSet = CpuSet.EMPTY,
+    keeping: CpuSet = CpuSet.EMPTY,
+) -> Ordered:
+    """Order updates.
+
+    Args:
+        changes: All containers that need one, each once.
+        limit: At most so many shared containers grow; None means no limit.
+        leaving: Cpus that the container at hand owns and gives up only after these
+            updates; nobody gets them now.
+        keeping: All cpus that the container at hand may have until then; no owner gets
+            them now, shared containers may.
+
+    Returns:
+        The updates and what remains.
+    """
+    ranked = sorted(changes)
+    steps: list[tuple[str, CpuSet, Step]] = []
+    movers = _shrink_owners(ranked, steps)
+    losers = [one for one in ranked if one.kind is Class.SHARED and not one.has <= one.wants]
+    growers = [one for one in ranked if one.kind is Class.SHARED and one.has <= one.wants]
+    finished = True
+    progress = True
+    while progress:
+        before = len(steps)
+        held = _held(movers) | leaving
+        finished &= _shrink_shared(losers, held, steps)
+        _move(movers, _held(losers) | leaving | keeping, steps)
+        progress = len(steps) > before
+    occupied = _held(movers) | leaving
+    finished &= _grow(growers, occupied, limit, steps)
+    return Ordered(steps, _held(movers), finished and not movers and not losers)
+
+
+_Steps = list[tuple[str, CpuSet, Step]]
+
+
+def _held(changes: Iterable[Change]) -> CpuSet:
+    mask = 0
+    for one in changes:
+        mask |= one.has.mask
+    return CpuSet(mask)
+
+
+def _shrink_owners(ranked: Iterable[Change], steps: _Steps) -> list[Change]:
+    """Serve the owners that get nothing new; give back the others, movers first."""
+    moving, growing = [], []
+    for one in ranked:
+        if one.kind is Class.SHARED:
+            continue
+        if one.wants <= one.has:
+            steps.append((one.container_id, one.wants, Step.SHRINK))
+        else:
+            (growing if one.has <= one.wants else moving).append(one)
+    return moving + growing
+
+
+def _shrink_shared(losers: list[Change], held: CpuSet, steps: _Steps) -> bool:
+    """Take shared containers off what others will own, without cpus still held.
+
+    Returns:
+        Whether all that were served have all they want.
+    """
+    complete = True
+    for one in list(losers):
+        target = one.wants - held
+        if target:
+            steps.append((one.container_id, target, Step.SHRINK))
+            complete &= target == one.wants
+            losers.remove(one)
+    return complete
+
+
+def _move(movers: list[Change], taken: CpuSet, steps: _Steps) -> None:
+    """Serve, as long as one can be, the owners whose new cpus everybody has left."""
+    served = True
+    while served:
+        served = False
+        for one in list(movers):
+            if _is_clear(one, movers, taken):
+                step = Step.GRANT if one.has <= one.wants else Step.MOVE
+                steps.append((one.container_id, one.wants, step))
+                movers.remove(one)
+                served = True
+
+
+def _is_clear(one: Change, movers: Iterable[Change], taken: CpuSet) -> bool:
+    """Tell whether nobody else has the cpus an owner wants; annotated owners may overlap."""
+    if not one.wants.isdisjoint(taken):
+        return False
+    return all(
+        one.wants.isdisjoint(other.has)
+        for other in movers
+        if other is not one and not (one.kind is other.kind is Class.ANNOTATED)
+    )
+
+
+def _grow(growers: Iterable[Change], held: CpuSet, limit: int | None, steps: _Steps) -> bool:
+    """Let shared containers grow onto what is free.
+
+    Returns:
+        Whether all have what they want.
+    """
+    complete = True
+    room = limit
+    for one in growers:
+        target = one.wants - held
+        complete &= target == one.wants
+        if target <= one.has and one.has != one.wants:
+            continue
+        if room is not None:
+            if room <= 0:
+                complete = False
+                continue
+            room -= 1
+        steps.append((one.container_id, target, Step.GROW))
+    return complete
+
+
+def updates_of(
+    ordered: Ordered, mems_of: Callable[[str], CpuSet]
+) -> tuple[CpusetUpdate, ...]:
+    """Give ordered steps their memory nodes."""
+    return tuple(CpusetUpdate(one, cpus, mems_of(one), step) for one, cpus, step in ordered.steps)

@@ -1,0 +1,284 @@
+"""Answers to the runtime's events: facts in, decision, reply out, one log line.
+
+A handler works in memory only. It touches no file and no socket, takes no lock and waits
+for nothing; its log line goes into a queue. So the runtime has its answer in time whatever
+else on the node hangs. There is one ledger and one writer, the thread of the event loop:
+between reading the ledger and replacing it nothing else runs.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+
+import nri
+from nri import Event, messages
+from weka_cpuset import translate
+from weka_cpuset.engine import (
+    Create,
+    CpuSet,
+    Decision,
+    Ledger,
+    Notice,
+    Outcome,
+    Phase,
+    PodRemove,
+    PodStop,
+    Remove,
+    Rules,
+    Seen,
+    Stop,
+    Topology,
+    Update,
+    decide,
+    rebuild,
+)
+from weka_cpuset.engine import Event as EngineEvent
+from weka_cpuset.logs import Fields
+
+log = logging.getLogger(__name__)
+
+EVENTS = (
+    Event.STOP_POD_SANDBOX,
+    Event.REMOVE_POD_SANDBOX,
+    Event.CREATE_CONTAINER,
+    Event.POST_START_CONTAINER,
+    Event.UPDATE_CONTAINER,
+    Event.STOP_CONTAINER,
+    Event.REMOVE_CONTAINER,
+)
+"""What the agent asks for. Each event holds up the runtime, so there is none without need."""
+
+_MESSAGES = {
+    Outcome.PLACED: "Placed container %s",
+    Outcome.UNCHANGED: "Kept container %s",
+    Outcome.RELEASED: "Released container %s",
+    Outcome.ADOPTED: "Adopted container %s",
+    Outcome.STARTED: "Started container %s",
+    Outcome.REFUSED: "Refused container %s",
+}
+
+_QUIET = frozenset({Outcome.NOTHING, Outcome.SETTLED, Outcome.STARTED})
+"""Outcomes that change nothing for anybody; logged for debugging only."""
+
+
+class Handlers:
+    """Implements `nri.PluginHandler` with the placement engine.
+
+    Args:
+        topology: The machine, until `use_topology` brings a newer reading.
+        rules: Settings of the engine.
+        dry_run: Decide and log, but reply as if every container were left alone.
+
+    Attributes:
+        ledger: Who has which cpus, as of the last event.
+    """
+
+    def __init__(self, topology: Topology, rules: Rules, *, dry_run: bool) -> None:
+        self.ledger = Ledger.empty(topology, rules)
+        self._topology = topology
+        self._dry_run = dry_run
+
+    def use_topology(self, topology: Topology) -> None:
+        """Take a new reading of the machine; the next Synchronize is based on it."""
+        self._topology = topology
+
+    def configure(self, request: messages.ConfigureRequest) -> int:  # noqa: ARG002  # every plugin is configured alike
+        """Return the event mask."""
+        return messages.mask_of(EVENTS)
+
+    def synchronize(
+        self,
+        pods: Sequence[messages.PodSandbox],
+        containers: Sequence[messages.Container],
+    ) -> Sequence[messages.ContainerUpdate]:
+        """Rebuild the ledger from the runtime's report and return what must be corrected."""
+        started_ns = time.perf_counter_ns()
+        rebuilt = rebuild(
+            self._topology,
+            self.ledger.rules,
+            [translate.pod_facts(pod) for pod in pods],
+            [
+                translate.reported(container)
+                for container in containers
+                if container.state != messages.ContainerState.CONTAINER_STOPPED
+            ],
+        )
+        self.ledger = rebuilt.ledger
+        for notice in rebuilt.notices:
+            self._warn("Synchronize", notice)
+        log.info(
+            "Synchronized %s",
+            Fields(
+                {
+                    "event": "Synchronize",
+                    "pods": len(pods),
+                    "containers": len(containers),
+                    "moves": len(rebuilt.moves),
+                    "updates": len(rebuilt.updates),
+                    "pool": rebuilt.ledger.pool,
+                    "us": _us_since(started_ns),
+                }
+            ),
+        )
+        return [] if self._dry_run else translate.update_messages(rebuilt.updates)
+
+    def create_container(
+        self, request: messages.CreateContainerRequest
+    ) -> messages.CreateContainerResponse:
+        """Place a new container.
+
+        Raises:
+            nri.Refusal: The rules allow no place for it; nothing has changed.
+        """
+        pod, container = (
+            translate.optional_pod_facts(request),
+            translate.container_facts(request.container),
+        )
+        decision = self._decide("CreateContainer", Create(pod, container), container.id)
+        reply = messages.CreateContainerResponse()
+        if not self._dry_run:
+            if decision.adjustment is not None:
+                reply.adjust.CopyFrom(translate.adjustment_message(decision.adjustment))
+            reply.update.extend(translate.update_messages(decision.updates))
+        return reply
+
+    def update_container(
+        self, request: messages.UpdateContainerRequest
+    ) -> messages.UpdateContainerResponse:
+        """Answer a resource update; the reply always carries the container's own cpuset.
+
+        Raises:
+            nri.Refusal: The new size cannot be satisfied; nothing has changed.
+        """
+        pod, container = (
+            translate.optional_pod_facts(request),
+            translate.updated_facts(request.container, request.linux_resources),
+        )
+        decision = self._decide("UpdateContainer", Update(pod, container), container.id)
+        reply = messages.UpdateContainerResponse()
+        if not self._dry_run:
+            reply.update.extend(translate.update_messages(decision.updates))
+            if decision.adjustment is not None:
+                reply.update.append(
+                    translate.self_update_message(container.id, decision.adjustment)
+                )
+        return reply
+
+    def stop_container(
+        self, request: messages.StopContainerRequest
+    ) -> messages.StopContainerResponse:
+        """Release a container that has stopped; others grow in the same reply."""
+        container_id = request.container.id
+        decision = self._decide("StopContainer", Stop(container_id), container_id)
+        reply = messages.StopContainerResponse()
+        if not self._dry_run:
+            reply.update.extend(translate.update_messages(decision.updates))
+        return reply
+
+    def state_change(
+        self,
+        event: Event,
+        pod: messages.PodSandbox,
+        container: messages.Container | None,
+    ) -> None:
+        """Take note of an event whose reply can carry no updates."""
+        match event:
+            case Event.REMOVE_CONTAINER if container is not None:
+                self._decide("RemoveContainer", Remove(container.id), container.id)
+            case Event.POST_START_CONTAINER if container is not None:
+                facts = translate.pod_facts(pod) if pod.uid or pod.name else None
+                seen = Seen(facts, translate.container_facts(container), Phase.RUNNING)
+                self._decide("PostStartContainer", seen, container.id)
+            case Event.STOP_POD_SANDBOX:
+                self._decide("StopPodSandbox", PodStop(pod.id), pod.id)
+            case Event.REMOVE_POD_SANDBOX:
+                self._decide("RemovePodSandbox", PodRemove(pod.id), pod.id)
+            case _:
+                log.debug("Ignored event %s", event)
+
+    def shutdown(self) -> None:
+        """Take note that the runtime is about to end; the connection's end will follow."""
+        log.info("The runtime says that it shuts down")
+
+    def fault(self, method: nri.Method, error: Exception) -> None:
+        """Log a defect of ours; the connection has answered the event and lives on."""
+        log.error("A handler failed: %s", method.name, exc_info=error)
+
+    def _decide(self, name: str, event: EngineEvent, subject: str) -> Decision:
+        """Decide an event, replace the ledger, and log one line.
+
+        Args:
+            name: The event's name at the runtime.
+            event: The event.
+            subject: The id of the container, or of the pod, that it is about.
+
+        Raises:
+            nri.Refusal: The decision is a refusal (never in a dry run).
+        """
+        started_ns = time.perf_counter_ns()
+        before = self.ledger
+        decision = decide(before, event)
+        self.ledger = decision.ledger
+        for notice in decision.notices:
+            self._warn(name, notice)
+        self._log(name, subject, before, decision, _us_since(started_ns))
+        if decision.refusal is not None and not self._dry_run:
+            raise nri.Refusal(str(decision.refusal))
+        return decision
+
+    def _log(
+        self, name: str, subject: str, before: Ledger, decision: Decision, us: int
+    ) -> None:
+        removal = name == "RemoveContainer"
+        quiet = decision.outcome in _QUIET and not removal
+        level = (
+            logging.WARNING
+            if decision.refusal is not None
+            else logging.DEBUG
+            if quiet
+            else logging.INFO
+        )
+        if not log.isEnabledFor(level):
+            return
+        message = (
+            "Removing container %s"
+            if removal
+            else _MESSAGES.get(decision.outcome, "Handled event %s")
+        )
+        log.log(level, message, Fields(_fields(name, subject, before, decision) | {"us": us}))
+
+    def _warn(self, name: str, notice: Notice) -> None:
+        log.warning("%s: %s", name, notice)
+
+
+def _fields(
+    name: str, subject: str, before: Ledger, decision: Decision
+) -> dict[str, object]:
+    """Return the fields of an event's log line, in the order they are shown."""
+    after = decision.ledger
+    holding = after.holding(subject) or before.holding(subject)
+    fields: dict[str, object] = {"event": name, "id": subject}
+    if holding is not None:
+        fields |= {
+            "pod": holding.pod_label,
+            "container": holding.container.name,
+            "class": holding.kind.value,
+            "before": before.cpus_of(subject) if before.holding(subject) else CpuSet.EMPTY,
+            "after": after.cpus_of(subject) if after.holding(subject) else CpuSet.EMPTY,
+        }
+    if decision.moves:
+        fields["moves"] = ", ".join(
+            f"{move.container_id}: {move.before} to {move.after}" for move in decision.moves
+        )
+    if decision.updates:
+        fields["updates"] = len(decision.updates)
+        if decision.outcome is Outcome.RELEASED:
+            fields["reason"] = "container removal"
+    if decision.refusal is not None:
+        fields["reason"] = decision.refusal
+    fields["pool"] = after.pool
+    return fields
+
+
+def _us_since(started_ns: int) -> int:
+    return (time.perf_counter_ns() - started_ns) // 1000

@@ -1,0 +1,1 @@
+"""The agent under a real containerd: pods over CRI, the truth read from the kernel."""

@@ -1,0 +1,24 @@
+"""A node under test: a runtime, the agent and a kubelet."""
+
+from dataclasses import dataclass
+
+from tests.e2e.agent import Agent
+from tests.e2e.containerd import Containerd
+from tests.e2e.kubelet import Kubelet
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node; all parts speak to the same runtime."""
+
+    runtime: Containerd
+    agent: Agent
+    kubelet: Kubelet
+
+    def assert_undisturbed(self) -> None:
+        """Fails if the agent has ended, or if the runtime dropped it or crashed."""
+        assert self.agent.is_running(), "the agent has ended"
+        log = self.runtime.layout.log.read_text()
+        # containerd's words for a plugin that it drops, and Go's for a crash.
+        for mark in ("failed to handle", "closing plugin", "panic:", "fatal error:"):
+            assert mark not in log, f"containerd says {mark!r}"

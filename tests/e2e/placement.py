@@ -1,0 +1,167 @@
+"""The rules of placement, checked against the kernel for pods that run at the same time."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Final
+
+from tests.e2e import kernel
+from tests.e2e.kernel import Cpus
+from tests.e2e.kubelet import Kubelet, RunningPod
+from tests.e2e.waiting import StillWaiting, wait_for
+
+SAMPLE_S: Final = 0.002
+# Growth is settled after the reply: 200 ms of quiet, 1 s at most, and a second for the runtime.
+SETTLE_DEADLINE_S: Final = 5.0
+
+
+class CpuClass(Enum):
+    """The classes of containers (placement rules)."""
+
+    ANNOTATED = "annotated"
+    INTEGER = "integer"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What one running container should have; `demand` is a list or a number of cpus."""
+
+    name: str
+    kind: CpuClass
+    pid: int
+    demand: Cpus | int = 0
+    forbidden: Cpus = frozenset()
+
+
+def classify(kubelet: Kubelet, pod: RunningPod) -> Placed:
+    """What a pod with one container should have, read off its manifest."""
+    (container,) = pod.spec.containers
+    notes = pod.spec.annotations
+    forbidden = kernel.parse_cpus(notes.get("weka.io/forbid-core-ids", ""))
+    pid = kubelet.pid(pod)
+    if "weka.io/cores-ids" in notes:
+        chosen = kernel.parse_cpus(notes["weka.io/cores-ids"])
+        return Placed(pod.spec.name, CpuClass.ANNOTATED, pid, chosen)
+    whole, part = divmod(container.cpu_limit_m, 1000)
+    if pod.spec.qos.name == "GUARANTEED" and whole and not part:
+        return Placed(pod.spec.name, CpuClass.INTEGER, pid, whole, forbidden)
+    return Placed(pod.spec.name, CpuClass.SHARED, pid, forbidden=forbidden)
+
+
+def faults(placed: Iterable[Placed]) -> list[str]:
+    """What is wrong on a node where exactly these containers run; empty if nothing is.
+
+    A shared container must have the whole pool, not only a part of it.
+    """
+    cpus = {one.name: (one, kernel.allowed_cpus(one.pid)) for one in placed}
+    owned = frozenset[int]().union(
+        *(have for one, have in cpus.values() if one.kind is not CpuClass.SHARED)
+    )
+    found = []
+    for one, have in cpus.values():
+        if not _is_right(one, have, kernel.online_cpus() - owned):
+            found.append(f"{one} has {sorted(have)}")
+        if one.kind is CpuClass.INTEGER:
+            found += [
+                f"{one.name} shares {sorted(have & theirs)} with {other.name}"
+                for other, theirs in cpus.values()
+                if other is not one and have & theirs
+            ]
+    return found
+
+
+def _is_right(one: Placed, have: Cpus, pool: Cpus) -> bool:
+    match one.kind:
+        case CpuClass.ANNOTATED:
+            return have == one.demand
+        case CpuClass.INTEGER:
+            return len(have) == one.demand and not have & one.forbidden
+        case CpuClass.SHARED:
+            return have == pool - one.forbidden
+
+
+def assert_settled(kubelet: Kubelet, pods: Iterable[RunningPod]) -> None:
+    """Waits until exactly these pods are placed by the rules; fails with what is wrong."""
+    placed = [classify(kubelet, pod) for pod in pods]
+    seen: list[str] = []
+
+    def settled() -> bool:
+        seen[:] = faults(placed)
+        return not seen
+
+    try:
+        wait_for("the rules to hold", settled, SETTLE_DEADLINE_S)
+    except StillWaiting as error:
+        raise AssertionError("\n".join(seen)) from error
+
+
+class Watch:
+    """Looks all the time whether a container runs on a cpu that another one owns.
+
+    A context manager; leaving it fails if the rule was ever broken. It reads the owner, the
+    other, and the owner again: had the owner given the cpu away in between, the second
+    reading would differ.
+    """
+
+    def __init__(self, kubelet: Kubelet) -> None:
+        self._kubelet = kubelet
+        self._placed: list[Placed] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.samples = 0
+        self.overlaps: list[str] = []
+
+    def add(self, *pods: RunningPod) -> None:
+        """Watches these running pods too, until they end."""
+        # A new list: the thread may be walking the old one.
+        self._placed = self._placed + [classify(self._kubelet, pod) for pod in pods]
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        if error is None:
+            assert not self.overlaps, "\n".join(self.overlaps)
+            assert self.samples > 0, "nothing was watched"
+
+    def _run(self) -> None:
+        while not self._stop.wait(SAMPLE_S):
+            placed = self._placed
+            for owner in placed:
+                if owner.kind is not CpuClass.SHARED:
+                    self._look(owner, [other for other in placed if other is not owner])
+
+    def _look(self, owner: Placed, others: list[Placed]) -> None:
+        before = _cpus_of(owner)
+        theirs = {other.name: _cpus_of(other) for other in others if _may_not_meet(owner, other)}
+        if before and before == _cpus_of(owner):
+            self.samples += 1
+            self.overlaps += [
+                f"{name} runs on {sorted(cpus & before)} of {owner.name}"
+                for name, cpus in theirs.items()
+                if cpus & before
+            ]
+
+
+def _may_not_meet(owner: Placed, other: Placed) -> bool:
+    """Only annotated containers may overlap, and only one another."""
+    return not owner.kind is other.kind is CpuClass.ANNOTATED
+
+
+def _cpus_of(one: Placed) -> Cpus:
+    """The container's cpus; the empty set once it has ended."""
+    try:
+        return kernel.allowed_cpus(one.pid) if kernel.is_alive(one.pid) else frozenset()
+    except FileNotFoundError:
+        return frozenset()

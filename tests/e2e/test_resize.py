@@ -1,0 +1,80 @@
+"""In-place resize, as a kubelet does it."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.e2e import kernel
+from tests.e2e.cri import CriError
+from tests.e2e.kubelet import RunningPod
+from tests.e2e.node import Node
+from tests.e2e.placement import assert_settled
+from tests.e2e.pods import annotated, integer, shared
+
+
+def resize_cpu(node: Node, pod: RunningPod, limit: str) -> RunningPod:
+    """Gives the pod's only container another cpu limit, and as much request."""
+    (container,) = pod.spec.containers
+    return node.kubelet.resize(pod, replace(container, cpu_limit=limit))
+
+
+def test_integer_grows_and_shrinks(node: Node) -> None:
+    """An integer container keeps what it has when it grows, and a part of it when it shrinks."""
+    pod = node.kubelet.run(integer("integer", 1))
+    small = kernel.allowed_cpus(node.kubelet.pid(pod))
+
+    pod = resize_cpu(node, pod, "2")
+    large = kernel.allowed_cpus(node.kubelet.pid(pod))
+    assert len(large) == 2
+    assert small < large
+
+    pod = resize_cpu(node, pod, "1")
+    assert kernel.allowed_cpus(node.kubelet.pid(pod)) < large
+    assert_settled(node.kubelet, [pod])
+
+
+def test_integer_becomes_shared_and_back(node: Node) -> None:
+    """A container that is resized to a part of a cpu shares; resized back it owns one again."""
+    other = node.kubelet.run(shared("shared"))
+    pod = node.kubelet.run(integer("integer", 1))
+
+    for limit in ("500m", "1"):
+        pod = resize_cpu(node, pod, limit)
+
+        assert_settled(node.kubelet, [other, pod])
+
+
+def test_impossible_growth_is_refused(node: Node) -> None:
+    """A resize that would leave a shared container nothing fails and changes nothing."""
+    other = node.kubelet.run(shared("shared"))
+    pod = node.kubelet.run(integer("integer", 1))
+    before = kernel.allowed_cpus(node.kubelet.pid(pod))
+
+    with pytest.raises(CriError):
+        resize_cpu(node, pod, str(len(kernel.online_cpus())))
+
+    assert kernel.allowed_cpus(node.kubelet.pid(pod)) == before
+    assert_settled(node.kubelet, [other, pod])
+
+
+def test_annotated_stays_where_it_is(node: Node) -> None:
+    """No resize takes an annotated container off its cpus, not even to a whole number."""
+    pod = node.kubelet.run(annotated("annotated", "0"))
+
+    for limit in ("1", "300m"):
+        pod = resize_cpu(node, pod, limit)
+
+        assert kernel.allowed_cpus(node.kubelet.pid(pod)) == {0}
+
+
+def test_same_values_again(node: Node) -> None:
+    """A kubelet that sends the same resources again changes nothing."""
+    other = node.kubelet.run(shared("shared"))
+    pod = node.kubelet.run(integer("integer", 1))
+    before = kernel.allowed_cpus(node.kubelet.pid(pod))
+
+    resize_cpu(node, pod, "1")
+    node.kubelet.resize(other, other.spec.containers[0])
+
+    assert kernel.allowed_cpus(node.kubelet.pid(pod)) == before
+    assert_settled(node.kubelet, [other, pod])
