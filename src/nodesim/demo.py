@@ -28,6 +28,21 @@ DEADLINE_S = 60.0
 """The whole demo, in seconds; it takes about two."""
 
 
+class AgentEnded(Exception):
+    """The agent's process ended before it was asked to.
+
+    Args:
+        code: Its exit code.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"the agent ended by itself with exit code {self.code}"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Step:
     """One step of the demo: what happens, what to look at."""
@@ -83,14 +98,14 @@ STEPS = (
     Step(
         "A storage pod that names its cpus",
         "It gets 0-1,16. The pods that were there have been moved, in the same reply.",
-        _create(Pod("storage", 100, False, {CORES_ANNOTATION: "0-1,16"})),
+        _create(Pod("storage", 100, guaranteed=False, annotations={CORES_ANNOTATION: "0-1,16"})),
     ),
     Step(
         "A pod that must keep off the second socket, and two that cannot be had",
         "A refusal says what is wrong, and nothing else changes.",
         _create(
-            Pod("local", 2000, True, {FORBID_ANNOTATION: "8-15,24-31"}),
-            Pod("wrong", 100, False, {CORES_ANNOTATION: "7-99"}),
+            Pod("local", 2000, annotations={FORBID_ANNOTATION: "8-15,24-31"}),
+            Pod("wrong", 100, guaranteed=False, annotations={CORES_ANNOTATION: "7-99"}),
             Pod("greedy", 64_000),
         ),
     ),
@@ -108,7 +123,7 @@ async def play(console: Console, machine: Machine) -> None:
 
     Raises:
         TimeoutError: The agent did not keep up.
-        AssertionError: The agent ended by itself, or left cpus behind.
+        AgentEnded: The agent ended by itself.
     """
     with tempfile.TemporaryDirectory(prefix="weka-cpuset-demo-") as folder:
         root = Path(folder)
@@ -120,7 +135,8 @@ async def play(console: Console, machine: Machine) -> None:
                     root / "nri.sock", machine, nri.RuntimeSettings(name="demo")
                 )
                 await _play_steps(node, console)
-            assert agent.returncode is None, "the agent has ended by itself"
+            if agent.returncode is not None:
+                raise AgentEnded(agent.returncode)
         finally:
             if agent.returncode is None:
                 agent.terminate()

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import nri
-from nri import Event, messages
 from nodesim.machine import Machine
+from nri import Event, messages
 from weka_cpuset.engine import CpuSet
 
 PERIOD_US = 100_000
@@ -190,7 +190,7 @@ async def accept_plugin(path: Path, machine: Machine, settings: nri.RuntimeSetti
         nri.NriError: What connected is not a plugin.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.setblocking(False)
+        listener.settimeout(0)
         listener.bind(str(path))
         listener.listen()
         accepted, _ = await asyncio.get_running_loop().sock_accept(listener)

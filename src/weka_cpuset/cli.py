@@ -77,16 +77,12 @@ def _setting_options(command: click.Command) -> click.Command:
 
 
 @commands.command()
-@click.option(
-    "--config", "file", type=click.Path(path_type=Path), help="The settings file (YAML)."
-)
+@click.option("--config", "file", type=click.Path(path_type=Path), help="The settings file (YAML).")
 def run(file: Path | None, **options: object) -> None:
     """Run the agent until SIGTERM or SIGINT."""
-    from weka_cpuset import daemon, sysfs  # noqa: PLC0415  # for `run` only
+    from weka_cpuset import daemon, sysfs  # imported for `run` only
 
-    flags = {
-        name.replace("__", "."): value for name, value in options.items() if value is not None
-    }
+    flags = {name.replace("__", "."): value for name, value in options.items() if value is not None}
     try:
         chosen = settings.load(
             _settings_file(file, os.environ), os.environ, flags, program=sys.argv[0]

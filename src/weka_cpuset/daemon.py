@@ -174,9 +174,7 @@ class Supervisor:
         if text == self._last_failure and now_s - self._last_warning_s < REPEAT_WARNING_S:
             return
         self._last_failure, self._last_warning_s = text, now_s
-        log.warning(
-            "Not connected, trying again: %s", text, exc_info=None if expected else error
-        )
+        log.warning("Not connected, trying again: %s", text, exc_info=None if expected else error)
 
     def _leave_launcher(self) -> None:
         """After the loss of an inherited connection: end with its runtime, or use the socket."""
@@ -225,9 +223,7 @@ class Agent:
         """
         self._log.open()
         try:
-            log.info(
-                "Starting %s", Fields({"version": __version__, "cpus": self._topology.online})
-            )
+            log.info("Starting %s", Fields({"version": __version__, "cpus": self._topology.online}))
             await serve(self._supervisor, self._notifier)
         finally:
             self._log.close()

@@ -14,8 +14,8 @@ import nri
 from nri import Event, messages
 from weka_cpuset import translate
 from weka_cpuset.engine import (
-    Create,
     CpuSet,
+    Create,
     Decision,
     Ledger,
     Notice,
@@ -226,9 +226,7 @@ class Handlers:
             raise nri.Refusal(str(decision.refusal))
         return decision
 
-    def _log(
-        self, name: str, subject: str, before: Ledger, decision: Decision, us: int
-    ) -> None:
+    def _log(self, name: str, subject: str, before: Ledger, decision: Decision, us: int) -> None:
         removal = name == "RemoveContainer"
         quiet = decision.outcome in _QUIET and not removal
         level = (
@@ -251,17 +249,14 @@ class Handlers:
         log.warning("%s: %s", name, notice)
 
 
-def _fields(
-    name: str, subject: str, before: Ledger, decision: Decision
-) -> dict[str, object]:
+def _fields(name: str, subject: str, before: Ledger, decision: Decision) -> dict[str, object]:
     """Return the fields of an event's log line, in the order they are shown."""
     after = decision.ledger
     holding = after.holding(subject) or before.holding(subject)
     fields: dict[str, object] = {"event": name, "id": subject}
     if holding is not None:
         fields |= {
-            "pod": holding.pod_label,
-            "container": holding.container.name,
+            "container": holding.label,
             "class": holding.kind.value,
             "before": before.cpus_of(subject) if before.holding(subject) else CpuSet.EMPTY,
             "after": after.cpus_of(subject) if after.holding(subject) else CpuSet.EMPTY,

@@ -16,7 +16,7 @@ import msgspec
 import yaml
 
 from nri import BadIdentity, Identity
-from weka_cpuset.engine import EMPTY, CpuListError, CpuSet
+from weka_cpuset.engine import CpuListError, CpuSet
 
 MAX_FILE_BYTES = 1 << 20
 """A settings file larger than this is refused unread: ours has a dozen short keys."""
@@ -133,7 +133,7 @@ class NriSettings:
 class CpuSettings:
     """Which cpus may be used for what (placement rule 4)."""
 
-    reserved: CpuSet = EMPTY
+    reserved: CpuSet = CpuSet.EMPTY
     """cpus that are never given to integer containers, in the kernel's list format."""
 
     min_shared: int = 0
@@ -208,7 +208,7 @@ def _cpus(raw: object) -> CpuSet:
     if not isinstance(text, str):
         raise ValueError(raw)
     if not text.strip():
-        return EMPTY
+        return CpuSet.EMPTY
     try:
         return CpuSet.parse(text)
     except CpuListError as error:
@@ -250,9 +250,7 @@ TABLE: tuple[Setting, ...] = (
         "NRI_PLUGIN_NAME",
         "--plugin-name",
     ),
-    Setting(
-        "nri.index", _index, "two digits from 00 to 99", "NRI_PLUGIN_IDX", "--plugin-index"
-    ),
+    Setting("nri.index", _index, "two digits from 00 to 99", "NRI_PLUGIN_IDX", "--plugin-index"),
     Setting("nri.registration_timeout_s", _typed(_Seconds), "seconds from 0.01 to 3600"),
     Setting("nri.reconnect_min_s", _typed(_Seconds), "seconds from 0.01 to 3600"),
     Setting("nri.reconnect_max_s", _typed(_Seconds), "seconds from 0.01 to 3600"),

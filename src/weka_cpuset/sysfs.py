@@ -10,8 +10,6 @@ from pathlib import Path
 
 from weka_cpuset.engine import Cpu, CpuListError, CpuSet, Node, Topology
 
-EMPTY = CpuSet.EMPTY
-
 
 class TopologyUnreadable(Exception):
     """The kernel's list of online cpus cannot be read, so there is nothing to place on.
@@ -85,7 +83,7 @@ def _read_llc(folder: Path) -> int | None:
         level = _read_number(index / "level")
         if level is not None and _read_text(index / "type") != "Instruction":
             levels[level] = _read_list(index / "shared_cpu_list")
-    group = levels[max(levels)] if levels else EMPTY
+    group = levels[max(levels)] if levels else CpuSet.EMPTY
     return group.lowest if group else None
 
 
@@ -147,6 +145,6 @@ def _read_list(path: Path) -> CpuSet:
 
 def _parse(text: str) -> CpuSet:
     try:
-        return CpuSet.parse(text) if text else EMPTY
+        return CpuSet.parse(text) if text else CpuSet.EMPTY
     except CpuListError:
-        return EMPTY
+        return CpuSet.EMPTY

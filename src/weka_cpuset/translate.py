@@ -118,8 +118,6 @@ def update_messages(updates: Iterable[CpusetUpdate]) -> list[messages.ContainerU
     return result
 
 
-def self_update_message(
-    container_id: str, adjustment: Adjustment
-) -> messages.ContainerUpdate:
+def self_update_message(container_id: str, adjustment: Adjustment) -> messages.ContainerUpdate:
     """Return the entry with which a reply to UpdateContainer keeps the container's own cpuset."""
     return messages.cpu_update(container_id, str(adjustment.cpus), str(adjustment.mems))

@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from os import environ
 from pathlib import Path
@@ -25,16 +24,15 @@ class Agent:
     to NOTIFY_SOCKET after each synchronization.
     """
 
-    def __init__(self, runtime: Containerd, arguments: Iterable[str] = ()) -> None:
+    def __init__(self, runtime: Containerd, name: str = "agent") -> None:
         self._runtime = runtime
-        self._arguments = tuple(arguments)
         self._process: subprocess.Popen[bytes] | None = None
-        notify = runtime.layout.folder / "notify.sock"
+        notify = runtime.layout.folder / f"{name}.notify"
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(notify))
-        self._notify.setblocking(False)
+        self._notify.settimeout(0)
         self._environment = dict(environ) | {"NOTIFY_SOCKET": str(notify)}
-        self.log = runtime.layout.folder / "agent.log"
+        self.log = runtime.layout.folder / f"{name}.log"
 
     @property
     def pid(self) -> int:
@@ -44,22 +42,20 @@ class Agent:
 
     def start(self) -> None:
         """Starts a process and waits until it is synchronized with the runtime."""
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
+        """Starts a process without waiting for anything."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    str(PROGRAM),
-                    "run",
-                    "--socket",
-                    str(self._runtime.layout.nri_socket),
-                    *self._arguments,
-                ],
+                [str(PROGRAM), "run", "--socket", str(self._runtime.layout.nri_socket)],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait_ready()
 
     def wait_ready(self) -> None:
         """Waits until the agent says (again) that it is synchronized."""
@@ -77,6 +73,11 @@ class Agent:
         self._process = None
         self._said_ready()  # what the dead process said does not speak for the next one
         return status
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the running process."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def is_running(self) -> bool:
         """Whether the process that was started last still runs."""

@@ -8,7 +8,8 @@ import pytest
 
 from tests.e2e import packages
 from tests.e2e.agent import Agent
-from tests.e2e.containerd import Containerd, Series, tail
+from tests.e2e.containerd import Containerd, tail
+from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.node import Node
 
@@ -73,7 +74,7 @@ def machine() -> None:
         pytest.fail("the end-to-end tests run containerd, which needs root", pytrace=False)
     try:
         packages.fetch()
-    except packages.PackagesUnavailable as error:
+    except packages.PackageError as error:
         pytest.fail(str(error), pytrace=False)
 
 

@@ -3,15 +3,13 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from os import environ
 from pathlib import Path
 from typing import Final
 
 from tests.e2e import images, packages
+from tests.e2e.containerd_config import Layout, NriTimeouts, Series, render
 from tests.e2e.cri import CriClient, CriError
 from tests.e2e.waiting import wait_for
 
@@ -19,67 +17,7 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 # sockaddr_un holds 108 bytes with the final zero, unix(7).
 SOCKET_PATH_LIMIT: Final = 107
 STOP_TIMEOUT_S: Final = 10.0
-
-
-class Series(Enum):
-    """The containerd release series under test; the value names it in test ids."""
-
-    V1_7 = "containerd-1.7"
-    V2_1 = "containerd-2.1"
-
-    @property
-    def package(self) -> packages.Package:
-        """The Debian package with this release."""
-        match self:
-            case Series.V1_7:
-                return packages.CONTAINERD_1_7
-            case Series.V2_1:
-                return packages.CONTAINERD_2_1
-
-
-@dataclass(frozen=True, slots=True)
-class NriSettings:
-    """Timeouts of the runtime's NRI side, in seconds; the defaults are containerd's own."""
-
-    registration_timeout_s: int = 5
-    request_timeout_s: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The files of one instance."""
-
-    folder: Path
-
-    @property
-    def config(self) -> Path:
-        """containerd's configuration."""
-        return self.folder / "config.toml"
-
-    @property
-    def socket(self) -> Path:
-        """Where containerd serves CRI."""
-        return self.folder / "containerd.sock"
-
-    @property
-    def nri_socket(self) -> Path:
-        """Where containerd accepts NRI plugins."""
-        return self.folder / "nri.sock"
-
-    @property
-    def plugins(self) -> Path:
-        """The plugins that containerd launches itself, by file name."""
-        return self.folder / "plugins"
-
-    @property
-    def plugin_configs(self) -> Path:
-        """Configuration files of the launched plugins."""
-        return self.folder / "plugin-conf"
-
-    @property
-    def log(self) -> Path:
-        """What containerd wrote to its standard error, over all restarts."""
-        return self.folder / "containerd.log"
+DEFAULT_TIMEOUTS: Final = NriTimeouts()
 
 
 class Containerd:
@@ -93,7 +31,7 @@ class Containerd:
         self,
         series: Series,
         folder: Path,
-        nri: NriSettings = NriSettings(),  # noqa: B008
+        nri: NriTimeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self.layout = Layout(folder)
         longest = len(f"{self.layout.socket}.ttrpc")
@@ -105,7 +43,7 @@ class Containerd:
         self._process: subprocess.Popen[bytes] | None = None
         for path in (self.layout.plugins, self.layout.plugin_configs):
             path.mkdir()
-        self.layout.config.write_text(_render(series, self.layout, nri))
+        self.layout.config.write_text(render(series, self.layout, nri))
         self._reaper = subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.reaper", str(folder), self.cgroup],
             cwd=REPOSITORY,
@@ -118,6 +56,10 @@ class Containerd:
         """The process id of the running containerd."""
         assert self._process is not None
         return self._process.pid
+
+    def log_lines(self) -> list[str]:
+        """What containerd wrote to its log, over all restarts."""
+        return self.layout.log.read_text().splitlines()
 
     def start(self) -> None:
         """Starts containerd and waits until it serves CRI, accepts plugins and has the images."""
@@ -186,51 +128,3 @@ def tail(log: Path, lines: int = 40) -> str:
 
 def _search_path(programs: list[Path]) -> str:
     return ":".join([*map(str, programs), environ["PATH"]])
-
-
-def _render(series: Series, layout: Layout, nri: NriSettings) -> str:
-    """The configuration file of an instance."""
-    folder = layout.folder
-    sections: dict[str, Mapping[str, object]] = {
-        "grpc": {"address": layout.socket},
-        "plugins.'io.containerd.internal.v1.opt'": {"path": folder / "opt"},
-        "plugins.'io.containerd.nri.v1.nri'": {
-            "disable": False,
-            "socket_path": layout.nri_socket,
-            "plugin_path": layout.plugins,
-            "plugin_config_path": layout.plugin_configs,
-            "plugin_registration_timeout": f"{nri.registration_timeout_s}s",
-            "plugin_request_timeout": f"{nri.request_timeout_s}s",
-        },
-    }
-    # Without this no pod starts where a process may not lower its oom_score_adj.
-    runtime: dict[str, object] = {"restrict_oom_score_adj": True}
-    match series:
-        case Series.V1_7:
-            version, cri = 2, "plugins.'io.containerd.grpc.v1.cri'"
-            runtime["sandbox_image"] = images.PAUSE_IMAGE
-        case Series.V2_1:
-            version, cri = 3, "plugins.'io.containerd.cri.v1.runtime'"
-            sections["plugins.'io.containerd.cri.v1.images'.pinned_images"] = {
-                "sandbox": images.PAUSE_IMAGE
-            }
-    sections[cri] = runtime
-    sections[f"{cri}.containerd.runtimes.runc"] = {"runtime_type": "io.containerd.runc.v2"}
-    sections[f"{cri}.containerd.runtimes.runc.options"] = {"Root": folder / "runc"}
-    top = {"version": version, "root": folder / "data", "state": folder / "state"}
-    return "\n".join([_table(top), *(f"[{name}]\n{_table(sections[name])}" for name in sections)])
-
-
-def _table(values: Mapping[str, object]) -> str:
-    """The lines of one TOML table; booleans and numbers plain, all else as a string."""
-    return "".join(f"{name} = {_value(value)}\n" for name, value in values.items())
-
-
-def _value(value: object) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case int():
-            return str(value)
-        case _:
-            return f"'{value}'"

@@ -36,7 +36,9 @@ class CriClient:
         # The pool is global by default: a second runtime on the same path (a restarted one)
         # would inherit the first one's connection back-off.
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 100)]
-        self._channel = grpc.insecure_channel(f"unix://{socket}", options=options)
+        # Any: the stubs of grpcio leave the channel's methods without types.
+        connect: Any = grpc.insecure_channel
+        self._channel: Any = connect(f"unix://{socket}", options=options)
 
     def close(self) -> None:
         """Closes the connection; calls under way fail."""
@@ -145,8 +147,8 @@ class CriClient:
         try:
             reply = call(request, timeout=CALL_TIMEOUT_S)
         except grpc.RpcError as error:
-            # What a call raises is also the call itself, which has the status.
-            assert isinstance(error, grpc.Call)
-            raise CriError(method, error.code(), error.details() or "") from error
+            # What is raised is the call too, and so has its status; the stubs do not say so.
+            failed: Any = error
+            raise CriError(method, failed.code(), failed.details() or "") from error
         assert isinstance(reply, reply_type)
         return reply

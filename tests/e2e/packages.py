@@ -45,7 +45,7 @@ BUSYBOX: Final = Package("busybox-static", "bookworm")
 ALL: Final = (CONTAINERD_1_7, CONTAINERD_2_1, RUNC, BUSYBOX)
 
 
-class PackagesUnavailable(Exception):
+class PackageError(Exception):
     """The packages are not in the cache and cannot be fetched on this machine."""
 
     def __init__(self, packages: Iterable[Package], reason: str) -> None:
@@ -62,22 +62,22 @@ def fetch(packages: Iterable[Package] = ALL) -> None:
     """Makes sure that the packages are unpacked in the cache; needs no network if they are.
 
     Raises:
-        PackagesUnavailable: a tool, the archive or a shared library is missing.
+        PackageError: a tool, the archive or a shared library is missing.
     """
     missing = [package for package in packages if not package.folder.exists()]
     if not missing:
         return
     for tool in ("apt-get", "dpkg-deb", "ldd"):
         if shutil.which(tool) is None:
-            raise PackagesUnavailable(missing, f"{tool} is not on this machine")
+            raise PackageError(missing, f"{tool} is not on this machine")
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="apt-") as folder:
         try:
             _download(missing, Path(folder))
         except subprocess.CalledProcessError as error:
-            raise PackagesUnavailable(missing, f"{error}\n{error.stderr}") from error
+            raise PackageError(missing, f"{error}\n{error.stderr}") from error
         except subprocess.TimeoutExpired as error:
-            raise PackagesUnavailable(missing, str(error)) from error
+            raise PackageError(missing, str(error)) from error
 
 
 def _download(packages: list[Package], folder: Path) -> None:
@@ -113,7 +113,7 @@ def _source_of(packages: Iterable[Package]) -> str:
     prefix = f"{release} main "
     uris = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
     if not uris:
-        raise PackagesUnavailable(packages, f"no apt source of this machine serves {release}/main")
+        raise PackageError(packages, f"no apt source of this machine serves {release}/main")
     suites = " ".join(sorted({package.suite for package in packages}))
     return (
         f"Types: deb\nURIs: {uris[0]}\nSuites: {suites}\nComponents: main\nSigned-By: {KEYRING}\n"
@@ -142,12 +142,12 @@ def _unpack(package: Package, archive: Path) -> None:
 
 
 def _check_libraries(package: Package, folder: Path) -> None:
-    """Raises PackagesUnavailable if a program needs a shared library that is not here."""
+    """Raises PackageError if a program needs a shared library that is not here."""
     for program in folder.glob("**/*bin/*"):
         result = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
         lacking = [line.strip() for line in result.stdout.splitlines() if "not found" in line]
         if lacking:
-            raise PackagesUnavailable([package], f"{program.name} needs {'; '.join(lacking)}")
+            raise PackageError([package], f"{program.name} needs {'; '.join(lacking)}")
 
 
 def _run(command: list[str], folder: Path) -> str:
@@ -161,7 +161,7 @@ def main() -> int:
     """Fetches all packages; prints where they are, or what is missing."""
     try:
         fetch()
-    except PackagesUnavailable as error:
+    except PackageError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     for package in ALL:

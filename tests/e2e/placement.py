@@ -10,7 +10,7 @@ from typing import Final
 from tests.e2e import kernel
 from tests.e2e.kernel import Cpus
 from tests.e2e.kubelet import Kubelet, RunningPod
-from tests.e2e.waiting import StillWaiting, wait_for
+from tests.e2e.waiting import DeadlineError, wait_for
 
 SAMPLE_S: Final = 0.002
 # Growth is settled after the reply: 200 ms of quiet, 1 s at most, and a second for the runtime.
@@ -94,7 +94,7 @@ def assert_settled(kubelet: Kubelet, pods: Iterable[RunningPod]) -> None:
 
     try:
         wait_for("the rules to hold", settled, SETTLE_DEADLINE_S)
-    except StillWaiting as error:
+    except DeadlineError as error:
         raise AssertionError("\n".join(seen)) from error
 
 
@@ -131,18 +131,22 @@ class Watch:
     ) -> None:
         self._stop.set()
         self._thread.join()
+        self._look()  # once for sure, however short it was
         if error is None:
             assert not self.overlaps, "\n".join(self.overlaps)
             assert self.samples > 0, "nothing was watched"
 
     def _run(self) -> None:
         while not self._stop.wait(SAMPLE_S):
-            placed = self._placed
-            for owner in placed:
-                if owner.kind is not CpuClass.SHARED:
-                    self._look(owner, [other for other in placed if other is not owner])
+            self._look()
 
-    def _look(self, owner: Placed, others: list[Placed]) -> None:
+    def _look(self) -> None:
+        placed = self._placed
+        for owner in placed:
+            if owner.kind is not CpuClass.SHARED:
+                self._look_at(owner, [other for other in placed if other is not owner])
+
+    def _look_at(self, owner: Placed, others: list[Placed]) -> None:
         before = _cpus_of(owner)
         theirs = {other.name: _cpus_of(other) for other in others if _may_not_meet(owner, other)}
         if before and before == _cpus_of(owner):

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from tests.e2e import cgroups, generate_cri, kernel, reaper
-from tests.e2e.containerd import REPOSITORY, Containerd, Series
+from tests.e2e.containerd import REPOSITORY, Containerd
+from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.pods import QosClass, annotated, integer, shared
 from tests.e2e.waiting import wait_for
@@ -14,7 +15,8 @@ from tests.e2e.waiting import wait_for
 ABANDONED = """
 import sys
 from pathlib import Path
-from tests.e2e.containerd import Containerd, Series
+from tests.e2e.containerd import Containerd
+from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.pods import shared
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.e2e import kernel, reaper
 from tests.e2e.agent import PROGRAM
-from tests.e2e.containerd import Containerd, Series
+from tests.e2e.containerd import Containerd
+from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.placement import Watch, assert_settled
 from tests.e2e.pods import annotated, integer, shared

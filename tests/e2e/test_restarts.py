@@ -6,6 +6,9 @@ from os import kill
 import pytest
 
 from tests.e2e import kernel
+from tests.e2e.agent import Agent
+from tests.e2e.containerd import Containerd
+from tests.e2e.kubelet import Kubelet
 from tests.e2e.node import Node
 from tests.e2e.placement import Watch, assert_settled
 from tests.e2e.pods import PodSpec, annotated, integer, shared
@@ -98,3 +101,41 @@ def test_agent_waits_for_a_runtime(node: Node) -> None:
 
     pod = node.kubelet.run(integer("integer", 1))
     assert_settled(node.kubelet, [pod])
+
+
+def test_dropped_agent_comes_back(runtime: Containerd, agent: Agent, kubelet: Kubelet) -> None:
+    """An agent that hung for two seconds was dropped; it comes back and puts everything right."""
+    agent.start()
+    process = agent.pid
+    other = kubelet.run(shared("shared"))
+    agent.signal(signal.SIGSTOP)
+    pod = kubelet.run(integer("integer", 1))
+    assert any("deadline exceeded" in line for line in runtime.log_lines())
+    assert kernel.allowed_cpus(kubelet.pid(pod)) == kernel.online_cpus()
+
+    agent.signal(signal.SIGCONT)
+    agent.wait_ready()
+
+    assert agent.pid == process
+    assert_settled(kubelet, [other, pod])
+    assert agent.stop() == 0
+
+
+def test_second_agent_waits_for_the_first(node: Node) -> None:
+    """Two agents at once, as in a rolling update: only one is at work, and no pod notices."""
+    pods = node.kubelet.run_all(one_of_each(integer("owner", 1)))
+    successor = Agent(node.runtime, "successor")
+    try:
+        successor.launch()
+        pods.append(node.kubelet.run(shared("between")))
+        assert_settled(node.kubelet, pods)
+
+        assert node.agent.stop() == 0
+        successor.wait_ready()
+
+        node.kubelet.delete(pods.pop(0))
+        assert_settled(node.kubelet, pods)
+        assert successor.stop() == 0
+        node.agent.start()
+    finally:
+        successor.close()

@@ -10,7 +10,7 @@ DEADLINE_S: Final = 10.0
 ValueT = TypeVar("ValueT")
 
 
-class StillWaiting(Exception):
+class DeadlineError(Exception):
     """Something that was expected has not happened before the deadline."""
 
     def __init__(self, what: str, last: object) -> None:
@@ -22,7 +22,9 @@ class StillWaiting(Exception):
         return f"still waiting for {self.what}; last seen: {self.last!r}"
 
 
-def wait_for(what: str, look: Callable[[], ValueT | None], deadline_s: float = DEADLINE_S) -> ValueT:
+def wait_for(
+    what: str, look: Callable[[], ValueT | None], deadline_s: float = DEADLINE_S
+) -> ValueT:
     """Looks again and again until what is seen is true.
 
     Args:
@@ -34,13 +36,13 @@ def wait_for(what: str, look: Callable[[], ValueT | None], deadline_s: float = D
         The first true value.
 
     Raises:
-        StillWaiting: it did not happen in time.
+        DeadlineError: it did not happen in time.
     """
     end = time.monotonic() + deadline_s
     seen = look()
     while not seen:
         if time.monotonic() > end:
-            raise StillWaiting(what, seen)
+            raise DeadlineError(what, seen)
         time.sleep(POLL_S)
         seen = look()
     return seen

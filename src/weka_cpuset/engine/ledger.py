@@ -387,5 +387,7 @@ def _broken_books(ledger: Ledger) -> Iterator[str]:
         yield "the families do not list the live containers"
     if forbids != ledger.forbids:
         yield "the forbidden sets are not counted right"
-    if ledger.settled and any(ledger.told[one] != ledger.cpus_of(one) for one in live - ledger.starved):
+    if ledger.settled and any(
+        ledger.told[one] != ledger.cpus_of(one) for one in live - ledger.starved
+    ):
         yield "something wanted is not told although all is said to be settled"

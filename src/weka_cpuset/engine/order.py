@@ -191,8 +191,6 @@ def _grow(growers: Iterable[Change], held: CpuSet, limit: int | None, steps: _St
     return complete
 
 
-def updates_of(
-    ordered: Ordered, mems_of: Callable[[str], CpuSet]
-) -> tuple[CpusetUpdate, ...]:
+def updates_of(ordered: Ordered, mems_of: Callable[[str], CpuSet]) -> tuple[CpusetUpdate, ...]:
     """Give ordered steps their memory nodes."""
     return tuple(CpusetUpdate(one, cpus, mems_of(one), step) for one, cpus, step in ordered.steps)

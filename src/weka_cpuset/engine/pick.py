@@ -179,7 +179,9 @@ class _Search:
         if not kept and added == 1:
             return self.single(level, useful, count)
         return self.spread(
-            level, [(group, 0) for group in kept] + [(group, max(least, 1)) for group in useful], count
+            level,
+            [(group, 0) for group in kept] + [(group, max(least, 1)) for group in useful],
+            count,
         )
 
     def room(self, group: CpuSet) -> int:
@@ -202,7 +204,9 @@ class _Search:
         """Price the best single group that holds all `count` cpus."""
         threads = self.topology.threads
         partial = _SHARED if threads and count % threads else 0
-        ranked = sorted((self.entry(level, group, count), index) for index, group in enumerate(groups))
+        ranked = sorted(
+            (self.entry(level, group, count), index) for index, group in enumerate(groups)
+        )
         best = self.never
         for entry, index in ranked:
             # What is inside costs at least the odd thread; the mirrored ids take off < 1.

@@ -19,9 +19,12 @@ with instance.lock(pathlib.Path(sys.argv[1])):
 
 def test_second_holder_is_refused(tmp_path: Path) -> None:
     """While one agent holds the lock, another one is told so, with the directory."""
-    with instance.lock(tmp_path), pytest.raises(instance.AnotherInstance) as caught:
-        with instance.lock(tmp_path):
-            pass
+    with (
+        instance.lock(tmp_path),
+        pytest.raises(instance.AnotherInstance) as caught,
+        instance.lock(tmp_path),
+    ):
+        pass
     assert tmp_path == caught.value.directory
     assert str(tmp_path) in str(caught.value)
 
