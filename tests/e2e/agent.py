@@ -24,8 +24,10 @@ class Agent:
     to NOTIFY_SOCKET after each synchronization.
     """
 
-    def __init__(self, runtime: Containerd, name: str = "agent") -> None:
-        self._runtime = runtime
+    def __init__(
+        self, runtime: Containerd, name: str = "agent", socket_path: Path | None = None
+    ) -> None:
+        self._socket_path = socket_path or runtime.layout.nri_socket
         self._process: subprocess.Popen[bytes] | None = None
         notify = runtime.layout.folder / f"{name}.notify"
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -49,7 +51,7 @@ class Agent:
         """Starts a process without waiting for anything."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(PROGRAM), "run", "--socket", str(self._runtime.layout.nri_socket)],
+                [str(PROGRAM), "run", "--socket", str(self._socket_path)],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -48,6 +48,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[LEFT_OUT] = len(left_out)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leaving out all there was, as asked for, is no failure."""
+    left_out = session.config.stash.get(LEFT_OUT, 0)
+    if left_out and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        session.exitstatus = pytest.ExitCode.OK
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:

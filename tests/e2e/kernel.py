@@ -40,8 +40,10 @@ def allowed_mems(pid: int) -> Cpus:
 
 
 def cgroup_cpus(pid: int) -> Cpus:
-    """The `cpuset.cpus` of the cgroup a process is in."""
-    return parse_cpus((cpuset_folder(pid) / "cpuset.cpus").read_text())
+    """The cpus that the cgroup of a process gives to each process that starts in it."""
+    unified = cgroups.hierarchy_of("cpuset").unified
+    name = "cpuset.cpus.effective" if unified else "cpuset.effective_cpus"
+    return parse_cpus((cpuset_folder(pid) / name).read_text())
 
 
 def cpuset_folder(pid: int) -> Path:

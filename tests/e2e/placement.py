@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from types import TracebackType
 from typing import Final
 
 from tests.e2e import kernel
@@ -62,6 +61,8 @@ def faults(placed: Iterable[Placed]) -> list[str]:
     )
     found = []
     for one, have in cpus.values():
+        if have != kernel.cgroup_cpus(one.pid):
+            found.append(f"{one.name} runs on other cpus than its cgroup has")
         if not _is_right(one, have, kernel.online_cpus() - owned):
             found.append(f"{one} has {sorted(have)}")
         if one.kind is CpuClass.INTEGER:
@@ -123,16 +124,11 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._stop.set()
         self._thread.join()
         self._look()  # once for sure, however short it was
-        if error is None:
+        if kind is None:
             assert not self.overlaps, "\n".join(self.overlaps)
             assert self.samples > 0, "nothing was watched"
 

@@ -49,6 +49,7 @@ class Why(Enum):
     NO_MEMORY_LIMIT = "it has no memory limit, so its pod is not Guaranteed"
     NOT_WHOLE = "its cpu limit is not a whole number of cpus"
     REQUEST_DIFFERS = "its cpu request differs from its limit"
+    BAD_ANNOTATION = "its pod names cpus in a way that cannot be used"
     POD_LEVEL = "its cpu limit is the one of the whole pod, which its containers share"
 
 
@@ -190,11 +191,27 @@ def classify(
     if CORES_ANNOTATION in annotations:
         cpus = _named_cpus(annotations[CORES_ANNOTATION], topology)
         return Classified(AnnotatedDemand(cpus), Why.ANNOTATION)
-    forbidden, notices = _forbidden_cpus(annotations.get(FORBID_ANNOTATION, ""))
+    forbidden, notices = forbidden_of(pod)
     why, count = _whole_cpus_of_pod(pod, container, siblings)
     if why is Why.WHOLE_CPUS:
         return Classified(IntegerDemand(count, forbidden), why, notices)
     return Classified(SharedDemand(forbidden), why, notices)
+
+
+def forbidden_of(pod: PodFacts | None) -> tuple[CpuSet, tuple[Notice, ...]]:
+    """Read which cpus a pod forbids (rule 3).
+
+    Args:
+        pod: The pod, if known.
+
+    Returns:
+        The cpus, and a notice if the list does not parse and is ignored.
+    """
+    text = "" if pod is None else pod.annotations.get(FORBID_ANNOTATION, "")
+    try:
+        return CpuSet.parse(text), ()
+    except CpuListError as error:
+        return CpuSet.EMPTY, (ForbidIgnored(FORBID_ANNOTATION, text, str(error)),)
 
 
 def has_pod_level_limit(pod: PodFacts | None, containers: Sequence[ContainerFacts]) -> bool:
@@ -252,15 +269,6 @@ def _named_cpus(text: str, topology: Topology) -> CpuSet:
     return cpus
 
 
-def _forbidden_cpus(text: str) -> tuple[CpuSet, tuple[Notice, ...]]:
-    if not text:
-        return CpuSet.EMPTY, ()
-    try:
-        return CpuSet.parse(text), ()
-    except CpuListError as error:
-        return CpuSet.EMPTY, (ForbidIgnored(FORBID_ANNOTATION, text, str(error)),)
-
-
 def _whole_cpus_of_pod(
     pod: PodFacts | None, container: ContainerFacts, siblings: Sequence[ContainerFacts]
 ) -> tuple[Why, int]:
@@ -291,7 +299,9 @@ def _has_quota(container: ContainerFacts) -> bool:
 
 
 def _cgroup_tokens(pod: PodFacts | None) -> frozenset[str]:
-    """Split a cgroup path of either driver into words: `/kubepods/burstable/pod1-2`,
-    `/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable-pod1_2.slice`.
+    """Split a cgroup path into words.
+
+    The forms are `/kubepods/burstable/pod1-2` (cgroupfs) and
+    `kubelet-kubepods-burstable-pod1_2.slice` (systemd), each with or without a prefix.
     """
     return frozenset() if pod is None else frozenset(re.split(r"[/.-]", pod.cgroup_parent))

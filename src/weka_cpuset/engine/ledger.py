@@ -10,7 +10,6 @@ wanted and not told goes out with the next reply that can carry it.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from weka_cpuset.engine.cpuset import CpuListError, CpuSet
 from weka_cpuset.engine.demand import (
@@ -30,8 +29,6 @@ from weka_cpuset.engine.topology import Topology
 ENDED_MAX = 1024
 """How many ended ids are remembered, so that a late event does not revive a container.
 Events come late by a few others at most; a node runs some hundred containers."""
-
-_NOTHING: Mapping[str, CpuSet] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +132,8 @@ class Ledger:
     shared: Mapping[str, Holding] = field(default_factory=dict)
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     forbids: Mapping[CpuSet, int] = field(default_factory=dict)
-    told: Mapping[str, CpuSet] = _NOTHING
-    doubts: Mapping[str, CpuSet] = _NOTHING
+    told: Mapping[str, CpuSet] = field(default_factory=dict)
+    doubts: Mapping[str, CpuSet] = field(default_factory=dict)
     starved: frozenset[str] = frozenset()
     ended: Mapping[str, None] = field(default_factory=dict)
     settled: bool = True
@@ -172,10 +169,7 @@ class Ledger:
 
     def mems_of(self, container_id: str) -> CpuSet:
         """Give the memory nodes a container is wanted to have; empty: leave them as they are."""
-        owner = self.exclusive.get(container_id)
-        if owner is None or owner.cpus is None or owner.kind is not Class.ANNOTATED:
-            return CpuSet.EMPTY
-        return self.topology.memory_nodes(owner.cpus)
+        return _mems(self.exclusive.get(container_id), self.topology)
 
     def reported(self) -> tuple[tuple[PodFacts, ...], tuple[Reported, ...]]:
         """List pods and containers as a runtime would, to rebuild on another topology."""
@@ -257,10 +251,21 @@ class Draft:
         """Give a container's holding, or None if it is not live."""
         return self.exclusive.get(container_id) or self.shared.get(container_id)
 
+    def wanted(self, container_id: str) -> CpuSet:
+        """Give the cpus a live container is wanted to have."""
+        owner = self.exclusive.get(container_id)
+        if owner is not None and owner.cpus is not None:
+            return owner.cpus
+        return self.pool - self.shared[container_id].demand.forbidden
+
+    def mems(self, container_id: str) -> CpuSet:
+        """Give the memory nodes a live container is wanted to have; empty: as they are."""
+        return _mems(self.exclusive.get(container_id), self.topology)
+
     def put(self, holding: Holding) -> None:
         """Enter a holding, or replace the one of the same container."""
         if self.holding(holding.id) is not None:
-            self._take_out(holding.id)
+            self.take_out(holding.id)
         if holding.cpus is None:
             self.shared[holding.id] = holding
             forbidden = holding.demand.forbidden
@@ -287,7 +292,7 @@ class Draft:
         self.told.pop(container_id, None)
         self.doubts.pop(container_id, None)
         self.starved -= {container_id}
-        return self._take_out(container_id)
+        return self.take_out(container_id)
 
     def tell(self, container_id: str, cpus: CpuSet) -> None:
         """Note what the runtime is told about a live container."""
@@ -302,7 +307,20 @@ class Draft:
             self.doubts.pop(container_id, None)
         self.told[container_id] = cpus
 
-    def _take_out(self, container_id: str) -> Holding:
+    def revise(self, holding: Holding) -> None:
+        """Replace the holding of a container whose cpus, demand and family stay the same."""
+        side = self.shared if holding.cpus is None else self.exclusive
+        side[holding.id] = holding
+
+    def take_out(self, container_id: str) -> Holding:
+        """Take a live container's holding out, to put another in; what was told stays.
+
+        Returns:
+            The holding.
+
+        Raises:
+            KeyError: The container is not live.
+        """
         holding = self.exclusive.pop(container_id, None)
         if holding is None:
             holding = self.shared.pop(container_id)
@@ -323,6 +341,12 @@ class Draft:
         if pool != self.pool:
             self.pool = pool
             self.settled = False
+
+
+def _mems(owner: Holding | None, topology: Topology) -> CpuSet:
+    if owner is None or owner.cpus is None or owner.kind is not Class.ANNOTATED:
+        return CpuSet.EMPTY
+    return topology.memory_nodes(owner.cpus)
 
 
 def owned_cpus(exclusive: Mapping[str, Holding]) -> CpuSet:

@@ -6,7 +6,7 @@ will own, then owners move to cpus that everybody has left, then owners that onl
 and shared containers grow last. What cannot be done now is left for the next reply.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -60,11 +60,13 @@ class Ordered(NamedTuple):
 
     Attributes:
         steps: (container, cpus, step), in the order in which they must be applied.
-        occupied: Cpus that owners could not leave yet.
+        owned: Cpus that owners could not leave yet; nobody else gets them now.
+        occupied: Cpus that anybody could not leave yet; no other owner gets them now.
         finished: Whether every container then has what it wants.
     """
 
     steps: list[tuple[str, CpuSet, Step]]
+    owned: CpuSet
     occupied: CpuSet
     finished: bool
 
@@ -101,9 +103,10 @@ def order(
         finished &= _shrink_shared(losers, held, steps)
         _move(movers, _held(losers) | leaving | keeping, steps)
         progress = len(steps) > before
-    occupied = _held(movers) | leaving
-    finished &= _grow(growers, occupied, limit, steps)
-    return Ordered(steps, _held(movers), finished and not movers and not losers)
+    owned = _held(movers)
+    finished &= _grow(growers, owned | leaving, limit, steps)
+    occupied = owned | _held(losers)
+    return Ordered(steps, owned, occupied, finished and not movers and not losers)
 
 
 _Steps = list[tuple[str, CpuSet, Step]]
@@ -118,7 +121,8 @@ def _held(changes: Iterable[Change]) -> CpuSet:
 
 def _shrink_owners(ranked: Iterable[Change], steps: _Steps) -> list[Change]:
     """Serve the owners that get nothing new; give back the others, movers first."""
-    moving, growing = [], []
+    moving: list[Change] = []
+    growing: list[Change] = []
     for one in ranked:
         if one.kind is Class.SHARED:
             continue
@@ -189,8 +193,3 @@ def _grow(growers: Iterable[Change], held: CpuSet, limit: int | None, steps: _St
             room -= 1
         steps.append((one.container_id, target, Step.GROW))
     return complete
-
-
-def updates_of(ordered: Ordered, mems_of: Callable[[str], CpuSet]) -> tuple[CpusetUpdate, ...]:
-    """Give ordered steps their memory nodes."""
-    return tuple(CpusetUpdate(one, cpus, mems_of(one), step) for one, cpus, step in ordered.steps)

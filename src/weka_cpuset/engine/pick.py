@@ -301,6 +301,5 @@ def _add(best: list[int], options: Sequence[tuple[int, int]], never: int) -> lis
     for taken, price in options:
         for total in range(taken, size):
             candidate = best[total - taken] + price
-            if candidate < result[total]:
-                result[total] = candidate
+            result[total] = min(result[total], candidate)
     return result

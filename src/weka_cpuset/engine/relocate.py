@@ -35,13 +35,13 @@ class Need(NamedTuple):
     Attributes:
         container_id: The container.
         keep: The cpus it has and keeps.
-        count: How many it lacks.
+        lacks: How many more it needs.
         forbidden: Cpus it must not get.
     """
 
     container_id: str
     keep: CpuSet
-    count: int
+    lacks: int
     forbidden: CpuSet
 
 
@@ -86,7 +86,7 @@ def assign(supply: Supply, needs: Sequence[Need]) -> dict[str, CpuSet] | None:
     Returns:
         All cpus of each container, or None if no way exists.
     """
-    wanted = sum(need.count for need in needs)
+    wanted = sum(need.lacks for need in needs)
     if len(supply.free) < wanted or len(supply.free | supply.rest) - wanted < supply.min_shared:
         return None
     plan = _serve(supply.topology, supply.free, needs)
@@ -114,10 +114,12 @@ def _serve(topology: Topology, free: CpuSet, needs: Sequence[Need]) -> dict[str,
     if match is None:
         return None
     plan: dict[str, CpuSet] = {}
-    waiting = sorted(needs, key=lambda need: (len(free - need.forbidden) - need.count, need))
+    waiting = sorted(
+        needs, key=lambda need: (len(free - need.forbidden) - need.lacks, need.container_id)
+    )
     while waiting:
         need = waiting.pop(0)
-        best = pick(topology, free - need.forbidden, need.count, need.keep)
+        best = pick(topology, free - need.forbidden, need.lacks, need.keep)
         rest = None if best is None else _match(free - best, waiting)
         if best is None or rest is None:
             # The best cpus for this one starve another; the matching is a way that does not.
@@ -130,11 +132,11 @@ def _serve(topology: Topology, free: CpuSet, needs: Sequence[Need]) -> dict[str,
 
 def _match(free: CpuSet, needs: Sequence[Need]) -> dict[str, CpuSet] | None:
     """Find any way to give each need its number of allowed free cpus, or None."""
-    if all(len(free - need.forbidden) >= sum(one.count for one in needs) for need in needs):
+    if all(len(free - need.forbidden) >= sum(one.lacks for one in needs) for need in needs):
         return _match_in_turn(free, needs)
     owner: dict[int, int] = {}
     for index, need in enumerate(needs):
-        for _ in range(need.count):
+        for _ in range(need.lacks):
             if not _augment(free, needs, owner, index):
                 return None
     return {
@@ -148,7 +150,7 @@ def _match_in_turn(free: CpuSet, needs: Sequence[Need]) -> dict[str, CpuSet]:
     found: dict[str, CpuSet] = {}
     for need in needs:
         allowed = iter(free - need.forbidden)
-        found[need.container_id] = CpuSet.of(next(allowed) for _ in range(need.count))
+        found[need.container_id] = CpuSet.of(next(allowed) for _ in range(need.lacks))
         free -= found[need.container_id]
     return found
 

@@ -1,0 +1,127 @@
+"""Pure placement: values in, values out.
+
+No input or output, no clock, no randomness, no logging, nothing asynchronous: the same
+events give the same decisions on a node, in the simulator and in a test.
+"""
+
+from weka_cpuset.engine.cpuset import MAX_CPU, CpuSet
+from weka_cpuset.engine.decide import Adjustment, Decision, Outcome, decide
+from weka_cpuset.engine.demand import (
+    CORES_ANNOTATION,
+    FORBID_ANNOTATION,
+    AnnotatedDemand,
+    Class,
+    Classified,
+    ContainerFacts,
+    Demand,
+    IntegerDemand,
+    PodFacts,
+    SharedDemand,
+    Why,
+    classify,
+)
+from weka_cpuset.engine.errors import (
+    CoresOffline,
+    CpuListError,
+    CpusStillInUse,
+    DuplicateContainer,
+    EmptySharedPool,
+    EngineError,
+    ForbidIgnored,
+    InvalidCores,
+    LedgerBroken,
+    NoMovePlan,
+    NotEnoughCpus,
+    Notice,
+    PoolWouldRunDry,
+    Refusal,
+    Starved,
+    Unplaced,
+)
+from weka_cpuset.engine.events import (
+    Create,
+    Doubt,
+    Event,
+    Phase,
+    PodRemove,
+    PodStop,
+    Remove,
+    Seen,
+    Settle,
+    Stop,
+    Update,
+)
+from weka_cpuset.engine.explain import CpuExplanation, Explanation, explain, explain_cpu
+from weka_cpuset.engine.ledger import Holding, Ledger, Reported, Rules
+from weka_cpuset.engine.order import CpusetUpdate, Step
+from weka_cpuset.engine.pick import Cost, cost, pick
+from weka_cpuset.engine.rebuild import Rebuilt, rebuild
+from weka_cpuset.engine.relocate import Move
+from weka_cpuset.engine.topology import Cpu, Node, Topology
+
+__all__ = [
+    "CORES_ANNOTATION",
+    "FORBID_ANNOTATION",
+    "MAX_CPU",
+    "Adjustment",
+    "AnnotatedDemand",
+    "Class",
+    "Classified",
+    "ContainerFacts",
+    "CoresOffline",
+    "Cost",
+    "Cpu",
+    "CpuExplanation",
+    "CpuListError",
+    "CpuSet",
+    "CpusStillInUse",
+    "CpusetUpdate",
+    "Create",
+    "Decision",
+    "Demand",
+    "Doubt",
+    "DuplicateContainer",
+    "EmptySharedPool",
+    "EngineError",
+    "Event",
+    "Explanation",
+    "ForbidIgnored",
+    "Holding",
+    "IntegerDemand",
+    "InvalidCores",
+    "Ledger",
+    "LedgerBroken",
+    "Move",
+    "NoMovePlan",
+    "Node",
+    "NotEnoughCpus",
+    "Notice",
+    "Outcome",
+    "Phase",
+    "PodFacts",
+    "PodRemove",
+    "PodStop",
+    "PoolWouldRunDry",
+    "Rebuilt",
+    "Refusal",
+    "Remove",
+    "Reported",
+    "Rules",
+    "Seen",
+    "Settle",
+    "SharedDemand",
+    "Starved",
+    "Step",
+    "Stop",
+    "Topology",
+    "Unplaced",
+    "Update",
+    "Why",
+    "classify",
+    "cost",
+    "decide",
+    "explain",
+    "explain_cpu",
+    "pick",
+    "rebuild",
+]

@@ -1,0 +1,415 @@
+"""The whole policy: a ledger and an event give a new ledger and the reply.
+
+All effects of an event leave in its reply. The replies to Create, Update and Stop can
+carry updates of other containers, and so can Settle, which stands for a moment between
+events; all other events only change what is wanted. Whatever is wanted and not yet told
+goes with the next one that can. Every event may come twice, late, out of order, without
+its pod, or for an unknown id; none of that is an error (rule 7).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import assert_never
+
+from weka_cpuset.engine.cpuset import CpuSet
+from weka_cpuset.engine.demand import (
+    Class,
+    Classified,
+    ContainerFacts,
+    PodFacts,
+    SharedDemand,
+    Why,
+    classify,
+    has_pod_level_limit,
+)
+from weka_cpuset.engine.errors import CpusStillInUse, Notice, Refusal
+from weka_cpuset.engine.events import (
+    Create,
+    Doubt,
+    Event,
+    Phase,
+    PodRemove,
+    PodStop,
+    Remove,
+    Seen,
+    Settle,
+    Stop,
+    Update,
+)
+from weka_cpuset.engine.ledger import Draft, Holding, Ledger, family_of
+from weka_cpuset.engine.order import Change, CpusetUpdate, Ordered, Step, order
+from weka_cpuset.engine.place import adopt, place
+from weka_cpuset.engine.relocate import Move
+
+
+class Outcome(Enum):
+    """What became of an event."""
+
+    PLACED = "placed"
+    UNCHANGED = "unchanged"
+    ADOPTED = "adopted"
+    STARTED = "started"
+    RELEASED = "released"
+    SETTLED = "settled"
+    DOUBTED = "doubted"
+    NOTHING = "nothing"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """The cpuset of the container at hand, for the reply.
+
+    Attributes:
+        cpus: Its cpus; not empty.
+        mems: Its memory nodes; empty means: leave them as they are.
+    """
+
+    cpus: CpuSet
+    mems: CpuSet
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to reply, and the ledger to go on with.
+
+    Attributes:
+        ledger: The new ledger; the old one itself if nothing changed.
+        outcome: What became of the event.
+        adjustment: The container's own cpuset, after Create and Update of a live one.
+        updates: Those of other containers, in the order in which they must be applied.
+        moves: Integer containers that were given other cpus.
+        refusal: Why nothing was done, if the outcome is REFUSED.
+        notices: What was odd.
+    """
+
+    ledger: Ledger
+    outcome: Outcome
+    adjustment: Adjustment | None = None
+    updates: tuple[CpusetUpdate, ...] = ()
+    moves: tuple[Move, ...] = ()
+    refusal: Refusal | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+def decide(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
+    """Decide on one event.
+
+    Args:
+        ledger: The book so far.
+        event: What happens.
+        limit: How many updates that only let a shared container grow may go with this
+            reply; None means all. The others go with a later reply or by Settle.
+
+    Returns:
+        The decision. This function does not raise: what cannot be done is refused.
+    """
+    match event:
+        case Create() | Update():
+            try:
+                if isinstance(event, Create):
+                    return _create(ledger, event, limit)
+                return _update(ledger, event, limit)
+            except Refusal as refusal:
+                return Decision(ledger, Outcome.REFUSED, refusal=refusal)
+        case Stop(container_id):
+            return _stop(ledger, container_id, limit)
+        case Remove(container_id):
+            return _end(ledger, (container_id,))
+        case PodStop(pod_id) | PodRemove(pod_id):
+            ids = [one.id for one in ledger.holdings() if one.container.pod_id == pod_id]
+            return _end(ledger, ids)
+        case Seen():
+            return _seen(ledger, event)
+        case Settle():
+            return _settle(ledger, limit)
+        case Doubt(container_ids):
+            return _doubt(ledger, container_ids)
+        case _:
+            assert_never(event)
+
+
+def due(draft: Draft, at_hand: str = "") -> list[Change]:
+    """List the containers that are not known to have what they are wanted to have.
+
+    Args:
+        draft: The ledger in the making.
+        at_hand: A container that gets no update: it has a place of its own in the reply.
+
+    Returns:
+        The changes, unordered.
+    """
+    changes: list[Change] = []
+    if draft.settled:
+        return changes
+    for one, holding in draft.exclusive.items():
+        if one != at_hand and holding.cpus is not None:
+            _compare(draft, holding, holding.cpus, changes)
+    left = {forbidden: draft.pool - forbidden for forbidden in draft.forbids}
+    for one, holding in draft.shared.items():
+        wants = left[holding.demand.forbidden]
+        # The comparison of masks keeps the common case, nothing to do, cheap.
+        if (draft.told[one].mask != wants.mask or one in draft.doubts) and wants and one != at_hand:
+            _compare(draft, holding, wants, changes)
+    return changes
+
+
+def _compare(draft: Draft, holding: Holding, wants: CpuSet, changes: list[Change]) -> None:
+    """Add a change if a container has not, or may not have, what it shall have."""
+    has = draft.told[holding.id]
+    doubt = draft.doubts.get(holding.id) if holding.phase is Phase.RUNNING else None
+    if has != wants or doubt is not None:
+        all_it_may_have = has if doubt is None else has | doubt
+        changes.append(Change(holding.id, holding.kind, all_it_may_have, wants))
+
+
+def _reply(
+    draft: Draft,
+    *,
+    limit: int | None,
+    at_hand: str = "",
+    leaving: CpuSet = CpuSet.EMPTY,
+    keeping: CpuSet = CpuSet.EMPTY,
+) -> Ordered:
+    """Order all updates that are due, and note them as told."""
+    ordered = order(due(draft, at_hand), limit, leaving, keeping)
+    for container_id, cpus, _ in ordered.steps:
+        draft.tell(container_id, cpus)
+    draft.settled = ordered.finished
+    return ordered
+
+
+def tell_due(draft: Draft, limit: int | None = None) -> tuple[CpusetUpdate, ...]:
+    """Order all updates that are due where no container is at hand, and note them as told."""
+    return _updates(draft, _reply(draft, limit=limit).steps)
+
+
+def _adjust(draft: Draft, container_id: str, ordered: Ordered) -> CpuSet:
+    """Give the container at hand its cpus, once the updates have been applied.
+
+    Raises:
+        CpusStillInUse: Others could not leave them yet.
+    """
+    wants = draft.wanted(container_id)
+    has = draft.told.get(container_id, CpuSet.EMPTY)
+    if container_id in draft.exclusive:
+        cpus = wants
+        if not (wants - has).isdisjoint(ordered.occupied):
+            raise CpusStillInUse(wants & ordered.occupied)
+    else:
+        cpus = wants - ordered.owned
+        if not cpus:
+            raise CpusStillInUse(wants)
+    draft.tell(container_id, cpus)
+    draft.settled &= cpus == wants
+    return cpus
+
+
+def _placed(draft: Draft, outcome: Outcome, container_id: str, ordered: Ordered) -> Decision:
+    """Make the decision for a container at hand."""
+    cpus = _adjust(draft, container_id, ordered)
+    adjustment = Adjustment(cpus, draft.mems(container_id))
+    return Decision(draft.freeze(), outcome, adjustment, _updates(draft, ordered.steps))
+
+
+def _updates(draft: Draft, steps: Iterable[tuple[str, CpuSet, Step]]) -> tuple[CpusetUpdate, ...]:
+    """Complete ordered steps by the memory nodes of annotated containers."""
+    return tuple(CpusetUpdate(one, cpus, draft.mems(one), step) for one, cpus, step in steps)
+
+
+def _create(ledger: Ledger, event: Create, limit: int | None) -> Decision:
+    """Place a new container."""
+    container = event.container
+    if container.id in ledger.ended:
+        return Decision(ledger, Outcome.NOTHING)
+    draft = Draft(ledger)
+    if ledger.holding(container.id) is not None:
+        return _repeat(draft, container.id, limit)
+    family = family_of(event.pod, container)
+    _give_way(draft, family, container.name)
+    siblings = [one.container for one in _members(draft, family)]
+    found = classify(event.pod, container, ledger.topology, siblings)
+    if siblings and has_pod_level_limit(event.pod, [container, *siblings]):
+        _share_pod_level_limit(draft, family)
+    holding = Holding(event.pod, container, found.demand, found.why, None, Phase.CREATED)
+    moves = place(draft, holding)
+    ordered = _reply(draft, limit=limit, at_hand=container.id)
+    decision = _placed(draft, Outcome.PLACED, container.id, ordered)
+    return replace(decision, moves=tuple(moves), notices=found.notices)
+
+
+def _repeat(draft: Draft, container_id: str, limit: int | None) -> Decision:
+    """Answer the Create of a container that is held already as it was answered before."""
+    wants = draft.wanted(container_id)
+    pending = not draft.settled and wants != draft.told[container_id]
+    ordered = _reply(draft, limit=limit, at_hand=container_id)
+    draft.settled &= not pending
+    adjustment = Adjustment(wants, draft.mems(container_id)) if wants else None
+    return Decision(draft.freeze(), Outcome.UNCHANGED, adjustment, _updates(draft, ordered.steps))
+
+
+def _members(draft: Draft, family: str) -> list[Holding]:
+    ids = draft.families.get(family, ())
+    return [one for member in ids if (one := draft.holding(member)) is not None]
+
+
+def _give_way(draft: Draft, family: str, name: str) -> None:
+    """End earlier attempts at the same container that never started.
+
+    A failed start is not reported to plugins before the container is removed, and the
+    next attempt may come first (containerd).
+    """
+    for one in _members(draft, family):
+        if one.phase is Phase.CREATED and one.container.name == name:
+            draft.end(one.id)
+
+
+def _share_pod_level_limit(draft: Draft, family: str) -> None:
+    """Put a pod's integer containers on the pool once their limits prove to be the pod's."""
+    for one in _members(draft, family):
+        if one.kind is Class.INTEGER:
+            demand = SharedDemand(one.demand.forbidden)
+            draft.put(replace(one, demand=demand, why=Why.POD_LEVEL, cpus=None))
+
+
+def _update(ledger: Ledger, event: Update, limit: int | None) -> Decision:
+    """Follow a change of a container's resources (rule 8)."""
+    container = event.container
+    if container.id in ledger.ended:
+        return Decision(ledger, Outcome.NOTHING)
+    draft = Draft(ledger)
+    held = ledger.holding(container.id)
+    if held is None:
+        return _update_unknown(draft, event, limit)
+    moves, notices = _change_demand(draft, held, event)
+    has = draft.told[container.id] | draft.doubts.get(container.id, CpuSet.EMPTY)
+    leaving = CpuSet.EMPTY if held.cpus is None else has
+    ordered = _reply(draft, limit=limit, at_hand=container.id, leaving=leaving, keeping=has)
+    if not draft.wanted(container.id):
+        return Decision(draft.freeze(), Outcome.UNCHANGED)
+    same = draft.wanted(container.id) == ledger.cpus_of(container.id)
+    outcome = Outcome.UNCHANGED if same else Outcome.PLACED
+    decision = _placed(draft, outcome, container.id, ordered)
+    return replace(decision, moves=tuple(moves), notices=notices)
+
+
+def _change_demand(
+    draft: Draft, held: Holding, event: Update
+) -> tuple[list[Move], tuple[Notice, ...]]:
+    """Give a live container what it asks for from now on.
+
+    Raises:
+        Refusal: It asks for something else than before and cannot get it.
+    """
+    pod = event.pod or held.pod
+    found = _judge_again(draft, held, pod, event.container)
+    asked = replace(held, container=event.container, demand=found.demand, why=found.why)
+    placed_already = isinstance(found.demand, SharedDemand) or held.cpus is not None
+    if found.demand == held.demand and placed_already:
+        draft.revise(asked)
+        return [], found.notices
+    draft.take_out(held.id)
+    keep = held.cpus if held.kind is Class.INTEGER and held.cpus else CpuSet.EMPTY
+    try:
+        return place(draft, replace(asked, pod=pod), keep), found.notices
+    except Refusal:
+        if found.demand != held.demand:
+            raise
+        draft.put(asked)
+        return [], found.notices
+
+
+def _judge_again(
+    draft: Draft, held: Holding, pod: PodFacts | None, container: ContainerFacts
+) -> Classified:
+    """Tell what a live container asks for after a change of its resources.
+
+    Annotated containers stay what they are. So do those with a pod-level limit: what the
+    runtime shows of the pod itself is not always brought up to date with its containers.
+    """
+    as_before = Classified(held.demand, held.why)
+    if held.kind is Class.ANNOTATED or held.why is Why.POD_LEVEL:
+        return as_before
+    try:
+        return classify(pod, container, draft.topology)
+    except Refusal:
+        return as_before
+
+
+def _update_unknown(draft: Draft, event: Update, limit: int | None) -> Decision:
+    """Adopt a container first shown by an update."""
+    container = event.container
+    unjudged = Holding(
+        event.pod, container, SharedDemand(), Why.NOT_GUARANTEED, None, Phase.RUNNING
+    )
+    moves, notices = adopt(draft, unjudged)
+    has = draft.told[container.id]
+    ordered = _reply(draft, limit=limit, at_hand=container.id, keeping=has)
+    if not draft.wanted(container.id):
+        return Decision(draft.freeze(), Outcome.ADOPTED, notices=notices)
+    decision = _placed(draft, Outcome.ADOPTED, container.id, ordered)
+    return replace(decision, moves=tuple(moves), notices=notices)
+
+
+def _end(ledger: Ledger, ids: Iterable[str]) -> Decision:
+    """Release containers; what others gain goes with a later reply."""
+    draft = Draft(ledger)
+    released = [one for one in ids if draft.end(one) is not None]
+    return Decision(draft.freeze(), Outcome.RELEASED if released else Outcome.NOTHING)
+
+
+def _stop(ledger: Ledger, container_id: str, limit: int | None) -> Decision:
+    """Release a container whose process is gone; the reply can let others grow."""
+    draft = Draft(ledger)
+    released = draft.end(container_id)
+    updates = tell_due(draft, limit)
+    outcome = Outcome.RELEASED if released else Outcome.NOTHING
+    return Decision(draft.freeze(), outcome, updates=updates)
+
+
+def _seen(ledger: Ledger, event: Seen) -> Decision:
+    """Adopt a container that is not known, and note that one has started."""
+    container = event.container
+    held = ledger.holding(container.id)
+    if container.id in ledger.ended:
+        return Decision(ledger, Outcome.NOTHING)
+    if held is None or (held.pod is None and event.pod is not None):
+        return _adopt(ledger, held, event)
+    if held.phase is event.phase or event.phase is Phase.CREATED:
+        return Decision(ledger, Outcome.NOTHING)
+    draft = Draft(ledger)
+    draft.revise(replace(held, phase=Phase.RUNNING))
+    draft.settled &= held.id not in draft.doubts
+    return Decision(draft.freeze(), Outcome.STARTED)
+
+
+def _adopt(ledger: Ledger, held: Holding | None, event: Seen) -> Decision:
+    """Take a container on, or judge it anew once its pod is known."""
+    draft = Draft(ledger)
+    phase = event.phase
+    if held is not None:
+        phase = Phase.RUNNING if held.phase is Phase.RUNNING else event.phase
+        draft.take_out(held.id)
+    unjudged = Holding(event.pod, event.container, SharedDemand(), Why.NOT_GUARANTEED, None, phase)
+    moves, notices = adopt(draft, unjudged)
+    return Decision(draft.freeze(), Outcome.ADOPTED, moves=tuple(moves), notices=notices)
+
+
+def _settle(ledger: Ledger, limit: int | None) -> Decision:
+    """Send what is due, outside of any event."""
+    if ledger.settled:
+        return Decision(ledger, Outcome.NOTHING)
+    draft = Draft(ledger)
+    updates = tell_due(draft, limit)
+    return Decision(draft.freeze(), Outcome.SETTLED, updates=updates)
+
+
+def _doubt(ledger: Ledger, ids: frozenset[str]) -> Decision:
+    """Assume that containers may have any cpu until they are told again."""
+    draft = Draft(ledger)
+    for one in ids:
+        if draft.holding(one) is not None:
+            draft.doubts[one] = draft.topology.online
+            draft.settled = False
+    return Decision(draft.freeze(), Outcome.DOUBTED)

@@ -1,0 +1,213 @@
+"""Give one container what it asks for, moving others where rule 2 says so."""
+
+from dataclasses import replace
+
+from weka_cpuset.engine.cpuset import CpuSet
+from weka_cpuset.engine.demand import (
+    AnnotatedDemand,
+    Class,
+    Classified,
+    IntegerDemand,
+    SharedDemand,
+    Why,
+    classify,
+    forbidden_of,
+)
+from weka_cpuset.engine.errors import (
+    EmptySharedPool,
+    NoMovePlan,
+    NotEnoughCpus,
+    Notice,
+    PoolWouldRunDry,
+    Refusal,
+    Starved,
+    Unplaced,
+)
+from weka_cpuset.engine.ledger import Draft, Holding, recorded_cpus
+from weka_cpuset.engine.pick import pick
+from weka_cpuset.engine.relocate import Move, Need, Supply, assign
+
+
+def place(draft: Draft, holding: Holding, keep: CpuSet = CpuSet.EMPTY) -> list[Move]:
+    """Enter a container that is not in the draft, with what it asks for.
+
+    Args:
+        draft: Where to enter it.
+        holding: The container with its demand; its `cpus` are chosen here.
+        keep: Cpus it has already and, if it is integer, goes on using: all of them, or
+            the best ones if it asks for fewer.
+
+    Returns:
+        The integer containers that were moved out of its way.
+
+    Raises:
+        Refusal: It cannot be placed. The draft is unchanged.
+    """
+    match holding.demand:
+        case AnnotatedDemand(cpus):
+            moves = _make_way(draft, cpus)
+            draft.put(replace(holding, cpus=cpus))
+            return moves
+        case IntegerDemand() as demand:
+            own = _choose(draft, holding.id, demand, keep)
+            draft.put(replace(holding, cpus=own))
+            return []
+        case SharedDemand(forbidden):
+            if draft.pool <= forbidden:
+                raise EmptySharedPool(draft.pool, forbidden)
+            draft.put(replace(holding, cpus=None))
+            return []
+
+
+def judge(draft: Draft, holding: Holding) -> tuple[Holding, tuple[Notice, ...]]:
+    """Tell what a container found running asks for; with a bad annotation, the pool.
+
+    Args:
+        draft: The ledger in the making, with the pod's other containers.
+        holding: The container; its demand is not looked at.
+
+    Returns:
+        The container with its demand, and what was odd.
+    """
+    siblings = [
+        other.container
+        for one in draft.families.get(holding.family, ())
+        if (other := draft.holding(one)) is not None and other.id != holding.id
+    ]
+    try:
+        found = classify(holding.pod, holding.container, draft.topology, siblings)
+    except Refusal as refusal:
+        forbidden, odd = forbidden_of(holding.pod)
+        found = Classified(
+            SharedDemand(forbidden), Why.BAD_ANNOTATION, (Unplaced(holding.id, refusal), *odd)
+        )
+    return replace(holding, demand=found.demand, why=found.why), found.notices
+
+
+def adopt(draft: Draft, holding: Holding) -> tuple[list[Move], tuple[Notice, ...]]:
+    """Enter a container that runs already, by the rules as far as they allow.
+
+    It cannot be refused any more. What cannot be placed runs on the pool; what finds no
+    cpu there either stays as it is, and is known as starved.
+
+    Args:
+        draft: Where to enter it.
+        holding: The container; its demand is told here.
+
+    Returns:
+        The integer containers that were moved out of its way, and what was odd.
+    """
+    holding, notices = judge(draft, holding)
+    has = recorded_cpus(holding.container, draft.topology)
+    try:
+        moves = place(draft, holding, keep_of(draft, holding, has))
+    except Refusal as refusal:
+        moves = []
+        notices = (*notices, *give_pool(draft, holding, refusal))
+    if holding.id not in draft.told:
+        note_record(draft, holding)
+    draft.settled = False
+    return moves, notices
+
+
+def note_record(draft: Draft, holding: Holding) -> None:
+    """Note what the runtime has on record for a live container as told.
+
+    Memory nodes are not kept in the ledger. Where those on record are not the wanted
+    ones, the container is in doubt, and so is told both again.
+    """
+    has = recorded_cpus(holding.container, draft.topology)
+    draft.told[holding.id] = has
+    mems = draft.mems(holding.id)
+    if mems and str(mems) != holding.container.mems:
+        draft.doubts[holding.id] = has
+
+
+def give_pool(draft: Draft, holding: Holding, refusal: Refusal) -> tuple[Notice, ...]:
+    """Enter a running container that cannot be placed as one that runs on the pool."""
+    draft.put(replace(holding, cpus=None))
+    if draft.pool <= holding.demand.forbidden:
+        draft.starved |= {holding.id}
+        return (Starved(holding.id),)
+    return (Unplaced(holding.id, refusal),)
+
+
+def keep_of(draft: Draft, holding: Holding, has: CpuSet) -> CpuSet:
+    """Tell which of the cpus it runs on an integer container may keep (rule 9)."""
+    if not isinstance(holding.demand, IntegerDemand) or len(has) > holding.demand.count:
+        return CpuSet.EMPTY
+    return (has & draft.pool) - draft.rules.reserved - holding.demand.forbidden
+
+
+def supply_of(draft: Draft, claimed: CpuSet) -> Supply:
+    """Tell what can be given from the pool besides the cpus claimed, and what must stay."""
+    before = draft.pool
+    left = before - claimed
+    return Supply(
+        topology=draft.topology,
+        free=left - draft.rules.reserved,
+        rest=left & draft.rules.reserved,
+        protected=[forbidden for forbidden in draft.forbids if not before <= forbidden],
+        min_shared=draft.rules.min_shared,
+    )
+
+
+def _choose(draft: Draft, container_id: str, demand: IntegerDemand, keep: CpuSet) -> CpuSet:
+    """Choose the cpus of an integer container."""
+    if len(keep) >= demand.count:
+        best = pick(draft.topology, keep, demand.count)
+        if best is not None:
+            return best
+    supply = supply_of(draft, keep)
+    missing = demand.count - len(keep)
+    plan = assign(supply, [Need(container_id, keep, missing, demand.forbidden)])
+    if plan is not None:
+        return plan[container_id]
+    allowed = supply.free - demand.forbidden
+    best = pick(draft.topology, allowed, missing)
+    if best is None:
+        raise NotEnoughCpus(missing, allowed, draft.rules.reserved, demand.forbidden)
+    raise _dry(draft, best | keep)
+
+
+def _make_way(draft: Draft, claimed: CpuSet) -> list[Move]:
+    """Move integer containers off claimed cpus, and see that the pool survives."""
+    victims = [
+        one
+        for one in draft.exclusive.values()
+        if one.kind is Class.INTEGER and one.cpus and not one.cpus.isdisjoint(claimed)
+    ]
+    supply = supply_of(draft, claimed)
+    needs = [_need(one, claimed) for one in victims]
+    plan = assign(supply, needs)
+    if plan is None:
+        if assign(supply._replace(protected=(), min_shared=0), needs) is None:
+            raise _no_way(victims, claimed, supply.free)
+        raise _dry(draft, claimed)
+    moves = []
+    for one in victims:
+        moves.append(Move(one.id, one.cpus or CpuSet.EMPTY, plan[one.id]))
+        draft.put(replace(one, cpus=plan[one.id]))
+    return moves
+
+
+def _need(one: Holding, claimed: CpuSet) -> Need:
+    cpus = one.cpus or CpuSet.EMPTY
+    return Need(one.id, cpus - claimed, len(cpus & claimed), one.demand.forbidden)
+
+
+def _no_way(victims: list[Holding], claimed: CpuSet, free: CpuSet) -> NoMovePlan:
+    in_the_way = CpuSet.EMPTY
+    for one in victims:
+        in_the_way |= (one.cpus or CpuSet.EMPTY) & claimed
+    return NoMovePlan(in_the_way, tuple(sorted(one.id for one in victims)), free)
+
+
+def _dry(draft: Draft, taken: CpuSet) -> PoolWouldRunDry:
+    """Name the shared containers that need the cpus, or else the configured minimum."""
+    starving = sorted(
+        one.id
+        for one in draft.shared.values()
+        if draft.pool - taken <= one.demand.forbidden and not draft.pool <= one.demand.forbidden
+    )
+    return PoolWouldRunDry(tuple(starving), draft.rules.min_shared, draft.pool)

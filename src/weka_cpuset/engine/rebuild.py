@@ -1,0 +1,199 @@
+"""Make a ledger from what the runtime reports, after a restart of anything (rule 9).
+
+1. Annotated containers get what they name.
+2. Integer containers keep the cpus they run on where these are valid and nobody else's:
+   those that have the right number first, then by id.
+3. Those that lack cpus are served together; if that is impossible, the last ones by id
+   run on the pool, with a notice, until they change or the agent restarts again.
+4. Shared containers get what is left. One that finds nothing stays as it is (starved).
+
+The order of the list does not matter, and what is right gets no update. A container with
+an unusable annotation runs on the pool: it runs already, so it cannot be refused, and
+nothing else about it is known to be wanted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from weka_cpuset.engine.cpuset import CpuSet
+from weka_cpuset.engine.decide import tell_due
+from weka_cpuset.engine.demand import (
+    AnnotatedDemand,
+    Class,
+    IntegerDemand,
+    PodFacts,
+    SharedDemand,
+    Why,
+)
+from weka_cpuset.engine.errors import (
+    DuplicateContainer,
+    NotEnoughCpus,
+    Notice,
+    Starved,
+)
+from weka_cpuset.engine.ledger import Draft, Holding, Ledger, Reported, Rules, recorded_cpus
+from weka_cpuset.engine.order import CpusetUpdate
+from weka_cpuset.engine.pick import pick
+from weka_cpuset.engine.place import give_pool, judge, note_record, supply_of
+from weka_cpuset.engine.relocate import Move, Need, assign
+from weka_cpuset.engine.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A new ledger and what must be told to make it true.
+
+    Attributes:
+        ledger: The ledger.
+        updates: In the order in which they must be applied.
+        moves: Integer containers that could not keep all their cpus.
+        notices: What was odd.
+    """
+
+    ledger: Ledger
+    updates: tuple[CpusetUpdate, ...]
+    moves: tuple[Move, ...]
+    notices: tuple[Notice, ...]
+
+
+def rebuild(
+    topology: Topology,
+    rules: Rules,
+    pods: Iterable[PodFacts],
+    containers: Iterable[Reported],
+) -> Rebuilt:
+    """Make a ledger from a runtime's lists.
+
+    Args:
+        topology: The machine as it is now.
+        rules: What the operator set.
+        pods: The pods; a container whose pod is missing is judged by itself.
+        containers: The live containers with the cpus on the runtime's record.
+
+    Returns:
+        The ledger, the updates due, and what was odd. This function does not raise.
+    """
+    reported, notices = _unique(containers)
+    holdings, odd = _judged(topology, rules, {pod.id: pod for pod in pods}, reported)
+    notices += odd
+    draft = Draft(Ledger.empty(topology, rules))
+    for one in holdings:
+        if isinstance(one.demand, SharedDemand):
+            draft.put(one)
+        elif isinstance(one.demand, AnnotatedDemand):
+            draft.put(replace(one, cpus=one.demand.cpus))
+    notices += _place_integers(draft, holdings)
+    for one in draft.shared.values():
+        if draft.pool <= one.demand.forbidden and one.id not in draft.starved:
+            draft.starved |= {one.id}
+            notices.append(Starved(one.id))
+    for one in holdings:
+        note_record(draft, one)
+    draft.settled = False
+    moves = _moves(draft, holdings)
+    updates = tell_due(draft)
+    return Rebuilt(draft.freeze(), updates, moves, tuple(notices))
+
+
+def _unique(containers: Iterable[Reported]) -> tuple[list[Reported], list[Notice]]:
+    """Sort by id and take one of each: the same one, however the list is ordered."""
+    ranked = sorted(
+        containers, key=lambda one: (one.container.id, one.phase.value, repr(one.container))
+    )
+    taken = {one.container.id: one for one in ranked}
+    notices: list[Notice] = []
+    if len(taken) < len(ranked):
+        ids = [one.container.id for one in ranked]
+        notices = [DuplicateContainer(one) for one in taken if ids.count(one) > 1]
+    return list(taken.values()), notices
+
+
+def _judged(
+    topology: Topology,
+    rules: Rules,
+    pods: Mapping[str, PodFacts],
+    reported: Sequence[Reported],
+) -> tuple[list[Holding], list[Notice]]:
+    """Tell what each container asks for, with all its siblings in view."""
+    everyone = Draft(Ledger.empty(topology, rules))
+    for one in reported:
+        pod = pods.get(one.container.pod_id)
+        everyone.put(
+            Holding(pod, one.container, SharedDemand(), Why.NOT_GUARANTEED, None, one.phase)
+        )
+    holdings: list[Holding] = []
+    notices: list[Notice] = []
+    for one in reported:
+        holding, odd = judge(everyone, everyone.shared[one.container.id])
+        holdings.append(holding)
+        notices += odd
+    return holdings, notices
+
+
+def _place_integers(draft: Draft, holdings: Sequence[Holding]) -> list[Notice]:
+    """Let integer containers keep what they can, and serve together those that lack cpus."""
+    ranked = []
+    for one in holdings:
+        if isinstance(one.demand, IntegerDemand):
+            surplus = len(recorded_cpus(one.container, draft.topology)) - one.demand.count
+            ranked.append((surplus != 0, surplus > 0, one.id, one, one.demand))
+    lacking: list[tuple[Holding, Need]] = []
+    left = CpuSet.EMPTY
+    for *_, one, demand in sorted(ranked, key=lambda entry: entry[:3]):
+        has = recorded_cpus(one.container, draft.topology)
+        keep = _kept(draft, demand, has)
+        draft.put(replace(one, cpus=keep))
+        if len(keep) < demand.count:
+            missing = demand.count - len(keep)
+            lacking.append((one, Need(one.id, keep, missing, demand.forbidden)))
+            left |= has - keep if len(has) <= demand.count else CpuSet.EMPTY
+    return _serve(draft, lacking, left)
+
+
+def _kept(draft: Draft, demand: IntegerDemand, has: CpuSet) -> CpuSet:
+    """Tell which cpus an integer container keeps."""
+    usable = (has & draft.pool) - draft.rules.reserved - demand.forbidden
+    if len(has) <= demand.count:
+        return usable
+    # It has been on the pool, or asked for more before. What it gets is new to the pool.
+    best = pick(draft.topology, usable, demand.count)
+    if best is None or not supply_of(draft, CpuSet.EMPTY).leaves_enough(best):
+        return CpuSet.EMPTY
+    return best
+
+
+def _serve(draft: Draft, lacking: list[tuple[Holding, Need]], left: CpuSet) -> list[Notice]:
+    """Serve integer containers that lack cpus, as many as possible in the order of ids.
+
+    Cpus that others of them leave are taken last: with one update per container, two
+    owners cannot swap cpus without a moment at which one cpu has both.
+    """
+    waiting = sorted(lacking, key=lambda entry: entry[0].id)
+    notices: list[Notice] = []
+    while waiting:
+        supply = supply_of(draft, CpuSet.EMPTY)
+        needs = [need for _, need in waiting]
+        narrow = supply._replace(free=supply.free - left, rest=supply.rest | (supply.free & left))
+        plan = assign(narrow, needs) or assign(supply, needs)
+        if plan is not None:
+            for one, _ in waiting:
+                draft.put(replace(one, cpus=plan[one.id]))
+            break
+        one, need = waiting.pop()
+        draft.take_out(one.id)
+        allowed = supply.free - need.forbidden
+        refusal = NotEnoughCpus(need.lacks, allowed, draft.rules.reserved, need.forbidden)
+        notices += give_pool(draft, one, refusal)
+    return notices
+
+
+def _moves(draft: Draft, holdings: Iterable[Holding]) -> tuple[Move, ...]:
+    """List the integer containers that get cpus they did not have."""
+    moves = []
+    for one in holdings:
+        now = draft.exclusive.get(one.id)
+        if now is not None and now.kind is Class.INTEGER and now.cpus is not None:
+            has = draft.told[one.id]
+            if not now.cpus <= has:
+                moves.append(Move(one.id, has, now.cpus))
+    return tuple(moves)

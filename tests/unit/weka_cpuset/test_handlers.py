@@ -1,0 +1,286 @@
+"""Handlers: events to replies by the engine's decisions, in memory only, and logged."""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import nri
+from nri import Event, messages
+from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
+from weka_cpuset.handlers import EVENTS, Handlers
+from weka_cpuset.logs import Fields
+
+EIGHT = Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(8)])
+
+BLOCKING = ("open", "socket.", "os.", "subprocess.", "shutil.", "time.sleep", "fcntl.", "mmap.")
+"""Audit events of everything in the standard library that can wait for the world."""
+
+
+def pod_of(name: str, annotations: dict[str, str], *, guaranteed: bool) -> messages.PodSandbox:
+    """Return a pod as a runtime sends it."""
+    qos = "" if guaranteed else "/burstable"
+    return messages.PodSandbox(
+        id=f"pod-{name}",
+        uid=f"uid-{name}",
+        name=name,
+        namespace="default",
+        annotations=annotations,
+        linux=messages.LinuxPodSandbox(cgroup_parent=f"/kubepods{qos}/pod{name}"),
+    )
+
+
+def create(
+    name: str, milli: int, annotations: dict[str, str] | None = None
+) -> messages.CreateContainerRequest:
+    """Return a request to create a container: Guaranteed from 1000 thousandths of a cpu on."""
+    guaranteed = milli >= 1000
+    return messages.CreateContainerRequest(
+        pod=pod_of(name, annotations or {}, guaranteed=guaranteed),
+        container=messages.Container(
+            id=name,
+            pod_sandbox_id=f"pod-{name}",
+            name="main",
+            linux=messages.LinuxContainer(
+                oom_score_adj=messages.OptionalInt(value=-997 if guaranteed else 900),
+                resources=messages.LinuxResources(
+                    cpu=messages.LinuxCPU(
+                        shares=messages.OptionalUInt64(value=milli * 1024 // 1000),
+                        quota=messages.OptionalInt64(value=milli * 100),
+                        period=messages.OptionalUInt64(value=100_000),
+                    ),
+                    memory=messages.LinuxMemory(limit=messages.OptionalInt64(value=1 << 30)),
+                ),
+            ),
+        ),
+    )
+
+
+@pytest.fixture
+def handlers() -> Handlers:
+    """Handlers of a machine with eight cpus."""
+    return Handlers(EIGHT, Rules(), dry_run=False)
+
+
+def cpus_of(reply: messages.CreateContainerResponse) -> CpuSet:
+    """Return the cpus that a reply gives to the new container."""
+    return CpuSet.parse(reply.adjust.linux.resources.cpu.cpus)
+
+
+def start(handlers: Handlers, request: messages.CreateContainerRequest) -> CpuSet:
+    """Create and start a container; return its cpus."""
+    reply = handlers.create_container(request)
+    handlers.state_change(Event.POST_START_CONTAINER, request.pod, request.container)
+    return cpus_of(reply)
+
+
+def stop(
+    handlers: Handlers, request: messages.CreateContainerRequest
+) -> messages.StopContainerResponse:
+    """Stop a container."""
+    return handlers.stop_container(
+        messages.StopContainerRequest(pod=request.pod, container=request.container)
+    )
+
+
+def test_mask_is_explicit_and_old_runtimes_know_every_bit(handlers: Handlers) -> None:
+    """Never "all events", and nothing above bit 11, which older runtimes refuse."""
+    mask = handlers.configure(messages.ConfigureRequest())
+    assert mask == messages.mask_of(EVENTS)
+    assert 0 < mask <= 0x7FF
+
+
+def test_shared_container_makes_room_in_the_reply_of_the_new_owner(handlers: Handlers) -> None:
+    """The reply to the creation carries the update of the others."""
+    shared = create("shared", 100)
+    assert CpuSet.of(range(8)) == start(handlers, shared)
+    reply = handlers.create_container(create("integer", 2000))
+    (update,) = reply.update
+    assert update.container_id == "shared"
+    rest = CpuSet.parse(update.linux.resources.cpu.cpus)
+    assert rest.isdisjoint(cpus_of(reply))
+    assert len(rest) + len(cpus_of(reply)) == 8
+
+
+def test_stop_gives_the_cpus_back_in_its_reply(handlers: Handlers) -> None:
+    """The reply to the stop lets shared containers grow."""
+    start(handlers, create("shared", 100))
+    owner = create("integer", 2000)
+    start(handlers, owner)
+    (update,) = stop(handlers, owner).update
+    assert CpuSet.parse(update.linux.resources.cpu.cpus) == CpuSet.of(range(8))
+    assert not stop(handlers, owner).update
+
+
+def test_refusal_is_raised_and_changes_nothing(handlers: Handlers) -> None:
+    """A container that cannot be placed is refused in words; the ledger stays."""
+    start(handlers, create("shared", 100))
+    before = handlers.ledger
+    with pytest.raises(nri.Refusal) as caught:
+        handlers.create_container(create("greedy", 9000))
+    assert str(caught.value)
+    assert before is handlers.ledger
+
+
+@pytest.mark.parametrize("value", ["", "x", "0-4000000000", "99", "3-1", "0,,1"])
+def test_wrong_annotation_is_refused_in_words(handlers: Handlers, value: str) -> None:
+    """Each wrong cpu list is refused with a message; nothing changes."""
+    before = handlers.ledger
+    with pytest.raises(nri.Refusal) as caught:
+        handlers.create_container(create("wrong", 100, {"weka.io/cores-ids": value}))
+    assert len(str(caught.value)) > 20
+    assert before is handlers.ledger
+
+
+def test_resize_reply_always_has_the_own_cpuset(handlers: Handlers) -> None:
+    """A resource update is answered with the container's own cpus, also when nothing changed."""
+    request = create("integer", 2000)
+    before = start(handlers, request)
+    same = handlers.update_container(
+        messages.UpdateContainerRequest(pod=request.pod, container=request.container)
+    )
+    assert [entry.container_id for entry in same.update] == ["integer"]
+    assert CpuSet.parse(same.update[0].linux.resources.cpu.cpus) == before
+    larger = create("integer", 3000).container.linux.resources
+    reply = handlers.update_container(
+        messages.UpdateContainerRequest(
+            pod=request.pod, container=request.container, linux_resources=larger
+        )
+    )
+    after = CpuSet.parse(reply.update[-1].linux.resources.cpu.cpus)
+    assert before <= after
+    assert len(after) == 3
+
+
+def test_synchronize_corrects_what_is_wrong_and_nothing_else(handlers: Handlers) -> None:
+    """Only the containers whose recorded cpuset is wrong are in the reply."""
+    requests = [create("integer", 2000), create("shared", 100)]
+    for request, cpus in zip(requests, ("0-1", "0-7"), strict=True):
+        request.container.state = messages.ContainerState.CONTAINER_RUNNING
+        request.container.linux.resources.cpu.cpus = cpus
+    ended = create("ended", 2000).container
+    ended.state = messages.ContainerState.CONTAINER_STOPPED
+    updates = handlers.synchronize(
+        [request.pod for request in requests], [*(one.container for one in requests), ended]
+    )
+    assert {"shared": "2-7"} == {
+        update.container_id: update.linux.resources.cpu.cpus for update in updates
+    }
+    assert handlers.ledger.holding("ended") is None
+
+
+def test_dry_run_refuses_and_changes_nothing() -> None:
+    """In a dry run the replies are empty and no refusal is raised."""
+    handlers = Handlers(EIGHT, Rules(), dry_run=True)
+    for request in (create("shared", 100), create("integer", 2000), create("greedy", 9000)):
+        assert handlers.create_container(request) == messages.CreateContainerResponse()
+    assert not stop(handlers, create("integer", 2000)).update
+
+
+@pytest.mark.parametrize("event", [event for event in Event if 1 <= event <= 14])
+def test_events_about_nothing_known_are_no_error(handlers: Handlers, event: Event) -> None:
+    """Empty pods, empty containers and unknown ids are normal in every event."""
+    handlers.state_change(event, messages.PodSandbox(), None)
+    handlers.state_change(event, messages.PodSandbox(id="p"), messages.Container())
+    handlers.state_change(event, messages.PodSandbox(), messages.Container(id="unknown"))
+    handlers.stop_container(messages.StopContainerRequest())
+    handlers.update_container(messages.UpdateContainerRequest())
+    handlers.synchronize([messages.PodSandbox()] * 2, [messages.Container(id="twice")] * 2)
+    handlers.ledger.check()
+
+
+def test_new_topology_is_used_from_the_next_report_on(handlers: Handlers) -> None:
+    """After a reconnect the ledger is built on the machine as it is now."""
+    four = Topology.build([Cpu(cpu, cpu, 0, 0, 0) for cpu in range(4)])
+    handlers.use_topology(four)
+    handlers.synchronize([], [])
+    assert CpuSet.of(range(4)) == start(handlers, create("shared", 100))
+
+
+@pytest.fixture
+def audited() -> Iterator[Callable[[], list[str]]]:
+    """Collect what this thread does that could wait for the world outside."""
+    seen: list[str] = []
+    on = True
+    thread = threading.get_ident()
+
+    def hook(name: str, _: object) -> None:
+        if on and threading.get_ident() == thread and name.startswith(BLOCKING):
+            seen.append(name)
+
+    sys.addaudithook(hook)
+    yield lambda: seen
+    on = False
+
+
+def test_no_handler_touches_the_world(handlers: Handlers, audited: Callable[[], list[str]]) -> None:
+    """No event opens a file, uses a socket, starts a process or sleeps."""
+    requests = [
+        create("shared", 100),
+        create("integer", 2000),
+        create("named", 100, {"weka.io/cores-ids": "0-1"}),
+    ]
+    for request in requests:
+        start(handlers, request)
+    for request in requests:
+        handlers.update_container(
+            messages.UpdateContainerRequest(pod=request.pod, container=request.container)
+        )
+        stop(handlers, request)
+        handlers.state_change(Event.STOP_POD_SANDBOX, request.pod, None)
+        handlers.state_change(Event.REMOVE_CONTAINER, request.pod, request.container)
+        handlers.state_change(Event.REMOVE_POD_SANDBOX, request.pod, None)
+    handlers.synchronize([one.pod for one in requests], [one.container for one in requests])
+    assert audited() == []
+
+
+def fields_of(record: logging.LogRecord) -> Fields:
+    """Return the fields of an event's log line."""
+    assert isinstance(record.args, tuple)
+    (fields,) = record.args
+    assert isinstance(fields, Fields)
+    return fields
+
+
+def test_each_event_is_one_log_line(handlers: Handlers, caplog: pytest.LogCaptureFixture) -> None:
+    """Creation, refusal, stop and removal each log one line that says who, what and why."""
+    caplog.set_level(logging.INFO)
+    owner = create("integer", 2000)
+    start(handlers, create("shared", 100))
+    start(handlers, owner)
+    with pytest.raises(nri.Refusal):
+        handlers.create_container(create("greedy", 9000))
+    stop(handlers, owner)
+    handlers.state_change(Event.REMOVE_CONTAINER, owner.pod, owner.container)
+    lines = [
+        (record.levelname, record.msg.removesuffix(" %s"), fields_of(record).values["event"])
+        for record in caplog.records
+    ]
+    assert lines == [
+        ("INFO", "Placed container", "CreateContainer"),
+        ("INFO", "Placed container", "CreateContainer"),
+        ("WARNING", "Refused container", "CreateContainer"),
+        ("INFO", "Released container", "StopContainer"),
+        ("INFO", "Removing container", "RemoveContainer"),
+    ]
+    placed, refused, released = (fields_of(caplog.records[at]).values for at in (1, 2, 3))
+    assert (placed["class"], str(placed["container"])) == ("integer", "default/integer/main")
+    assert len(placed["after"]) == 2  # type: ignore[arg-type]  # a cpu set
+    assert str(refused["reason"])
+    assert (released["reason"], released["updates"]) == ("container removal", 1)
+
+
+def test_fault_is_logged_with_its_traceback(
+    handlers: Handlers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A defect of ours is an error in the log with all that is needed to mend it."""
+    try:
+        raise ZeroDivisionError("boom")
+    except ZeroDivisionError as error:
+        handlers.fault(nri.CREATE_CONTAINER, error)
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert "CreateContainer" in record.getMessage()
+    assert record.exc_info is not None
