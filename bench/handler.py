@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 
 import nri
 from nodesim.machine import Machine, grid
-from nri import messages
+from nri import messages, nri_pb2, services
 from nri.connection import Connection
 from nri.plugin import _PluginService
-from nri.session import RequestReceived, Session, Side
+from nri.session import ReplyReceived, Session
 from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Node, Rules, Topology
 from weka_cpuset.handlers import Handlers
 
@@ -48,15 +48,15 @@ class EmptyHandler(Handlers):
 
 
 class Sink(asyncio.Transport):
-    """A transport that counts what is written to it."""
+    """A transport that keeps what is written to it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.written = 0
+        self.written = b""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Count the bytes."""
-        self.written += len(data)
+        """Keep the bytes."""
+        self.written += bytes(data)
 
     def get_write_buffer_size(self) -> int:
         """Return 0: everything is written at once."""
@@ -102,7 +102,7 @@ class Load:
                 labels=labels,
                 env=[f"SERVICE_{index}_HOST=10.0.0.{index}" for index in range(40)],
                 mounts=[
-                    messages.Mount(destination=f"/data/{index}", source="/var", options=["ro"])
+                    nri_pb2.Mount(destination=f"/data/{index}", source="/var", options=["ro"])
                     for index in range(12)
                 ],
                 linux=messages.LinuxContainer(
@@ -138,14 +138,16 @@ class Plugin:
 
     def answer_ns(self, request: messages.CreateContainerRequest) -> int:
         """Return the nanoseconds from the request's bytes to the reply's bytes."""
-        self.runtime.call(nri.CREATE_CONTAINER, request, 0)
+        self.runtime.call(services.CREATE_CONTAINER, request, 0)
         data = b"".join(self.runtime.data_to_send())
-        written = self.sink.written
+        self.sink.written = b""
         started = time.perf_counter_ns()
         self.connection.data_received(data)
         taken = time.perf_counter_ns() - started
-        if self.sink.written == written:
-            raise RuntimeError("the plugin did not answer")
+        self.runtime.receive_data(self.sink.written)
+        (reply,) = self.runtime.events_received()
+        if not isinstance(reply, ReplyReceived):
+            raise TypeError(reply)
         return taken
 
 

@@ -38,7 +38,7 @@ class Pod:
     annotations: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-class _NoCallbacks:
+class NoCallbacks:
     """The runtime's answers to calls of the plugin: there should be none."""
 
     def update_containers(
@@ -194,7 +194,7 @@ async def accept_plugin(path: Path, machine: Machine, settings: nri.RuntimeSetti
         listener.bind(str(path))
         listener.listen()
         accepted, _ = await asyncio.get_running_loop().sock_accept(listener)
-    link = await nri.PluginLink.accept(accepted, _NoCallbacks(), settings)
+    link = await nri.PluginLink.accept(accepted, NoCallbacks(), settings)
     node = Node(machine, link)
     await node.synchronize()
     return node

@@ -24,8 +24,6 @@
 Every error keeps its facts in fields. The text is for people; nobody matches it.
 """
 
-# ruff: noqa: N818  # the names say what happened; the tree above says that they are errors
-
 from enum import IntEnum
 
 

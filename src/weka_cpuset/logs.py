@@ -95,10 +95,12 @@ class Log:
     def close(self) -> None:
         """Write what is queued, for half a second at most, and stop."""
         logging.getLogger().removeHandler(self._queue)
-        # A full queue means that the writer hangs: then there is nobody to tell.
+        # A queue that stays full means that the writer hangs: then there is nobody to tell.
         with contextlib.suppress(queue.Full):
-            self._records.put_nowait(None)
-            self._thread.join(FLUSH_DEADLINE_S)
+            self._records.put(None, timeout=FLUSH_DEADLINE_S / 2)
+            self._thread.join(FLUSH_DEADLINE_S / 2)
+        if not self._thread.is_alive():
+            self._output.close()
 
     def _write(self) -> None:
         while (record := self._records.get()) is not None:
@@ -121,7 +123,7 @@ class Log:
         self._output.handle(record)
 
 
-def _output(config: settings.LogSettings, stream: TextIO | None) -> logging.StreamHandler[TextIO]:
+def _output(config: settings.LogSettings, stream: TextIO | None) -> logging.Handler:
     if config.file:
         try:
             return logging.handlers.WatchedFileHandler(config.file, encoding="utf-8")

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 
 import nri
 from nodesim.machine import grid, write_sysfs
-from nodesim.node import Node, Pod, accept_plugin
+from nodesim.node import NoCallbacks, Node, Pod, accept_plugin
 from weka_cpuset import instance
 from weka_cpuset.engine import CORES_ANNOTATION, CpuSet
 
@@ -24,10 +24,10 @@ DEADLINE_S = 20.0
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
+def root(tmp_path: Path) -> Path:
     """A folder with the machine's sysfs; the socket and the log are put here too."""
     write_sysfs(MACHINE, tmp_path / "sys")
-    yield tmp_path
+    return tmp_path
 
 
 def arguments(root: Path, *more: str) -> list[str]:
@@ -208,8 +208,8 @@ async def test_dry_run_changes_nothing(root: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_launched_plugin_ends_with_its_runtime(root: Path) -> None:
-    """On an inherited connection with an empty environment the agent serves, then ends."""
+async def test_launched_plugin_outlives_its_connection(root: Path) -> None:
+    """On an inherited connection the agent serves; cut off by a living runtime it goes on."""
     ours, theirs = socket.socketpair()
     program = root / "99-weka-cpuset"
     program.write_text(f"#!{sys.executable}\nfrom weka_cpuset.cli import main\nmain()\n")
@@ -233,9 +233,7 @@ async def test_launched_plugin_ends_with_its_runtime(root: Path) -> None:
         )
     try:
         async with asyncio.timeout(DEADLINE_S):
-            from nodesim.node import _NoCallbacks
-
-            link = await nri.PluginLink.accept(ours, _NoCallbacks(), nri.RuntimeSettings())
+            link = await nri.PluginLink.accept(ours, NoCallbacks(), nri.RuntimeSettings())
             assert (link.index, link.name) == ("99", "weka-cpuset")
             node = Node(MACHINE, link)
             await node.create(Pod("integer", 1000))
@@ -269,7 +267,7 @@ def test_bad_setting_ends_with_code_2_and_one_line(
     assert expected in ended.stderr
 
 
-def test_old_command_line_still_works(root: Path) -> None:
+def test_old_command_line_still_works() -> None:
     """The flags of the component that this one replaces work without a command."""
     ended = subprocess.run(
         [sys.executable, "-m", "weka_cpuset.cli", "--socket", "relative"],

@@ -1,0 +1,112 @@
+"""A slow, obvious model of a runtime and its kernel: the oracle of the engine's tests.
+
+It applies adjustments and updates one by one, as containerd does, and after each of them
+looks at every pair of live containers.
+"""
+
+from dataclasses import dataclass, field
+
+from weka_cpuset.engine import (
+    AnnotatedDemand,
+    Class,
+    CpuSet,
+    CpusetUpdate,
+    Holding,
+    IntegerDemand,
+    Ledger,
+    Phase,
+)
+
+
+@dataclass
+class Process:
+    """A live container.
+
+    Attributes:
+        record: The cpus on the runtime's record.
+        kernel: The cpus the kernel enforces.
+        phase: How far it has come, by the runtime.
+        lost: Whether the kernel has missed an update while the container started.
+    """
+
+    record: CpuSet
+    kernel: CpuSet
+    phase: Phase = Phase.CREATED
+    lost: bool = False
+
+
+@dataclass
+class Kernel:
+    """What is really applied.
+
+    Attributes:
+        processes: Live containers by id.
+        loses: Whether updates in the start window miss the kernel.
+        late: Containers whose start the engine has not been told of, or which were
+            created behind its back: not checked until they were updated.
+    """
+
+    online: CpuSet
+    loses: bool = False
+    processes: dict[str, Process] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
+
+    def apply(self, updates: tuple[CpusetUpdate, ...], ledger: Ledger) -> None:
+        """Apply the updates of a reply one after the other."""
+        named = [update.container_id for update in updates]
+        assert len(named) == len(set(named)), f"a container is updated twice: {named}"
+        for update in updates:
+            assert update.cpus, f"an empty update of {update.container_id}"
+            assert update.container_id in self.processes, f"{update.container_id} has ended"
+            self.set(update.container_id, update.cpus)
+            self.check(ledger)
+
+    def set(self, container_id: str, cpus: CpuSet) -> None:
+        """Apply one cpuset."""
+        process = self.processes[container_id]
+        process.record = cpus
+        if process.phase is Phase.CREATED and self.loses:
+            process.lost = True
+        else:
+            process.kernel = cpus
+            process.lost = False
+        self.strangers.discard(container_id)
+
+    def create(self, container_id: str, cpus: CpuSet) -> None:
+        """Create a container with an adjusted cpuset."""
+        self.processes[container_id] = Process(cpus, cpus)
+
+    def check(self, ledger: Ledger) -> None:
+        """Check the rules of placement on what the kernel enforces now."""
+        live = {
+            one: (ledger.holding(one), process)
+            for one, process in self.processes.items()
+            if one not in self.strangers and not process.lost
+        }
+        for one, (holding, process) in live.items():
+            if holding is None or one in ledger.starved:
+                continue
+            self._check_own(one, holding, process)
+            for other, (guest, beside) in live.items():
+                if other != one and guest is not None and other not in ledger.starved:
+                    self._check_pair(holding, process, guest, beside)
+
+    def _check_own(self, one: str, holding: Holding, process: Process) -> None:
+        assert process.kernel, f"{one} has no cpu"
+        match holding.demand:
+            case AnnotatedDemand(cpus) if holding.kind is Class.ANNOTATED:
+                assert process.kernel == cpus, f"{one} has {process.kernel}, not {cpus}"
+            case IntegerDemand(count, forbidden) if holding.kind is Class.INTEGER:
+                assert len(process.kernel) == count, f"{one} has {process.kernel}, not {count}"
+                assert process.kernel.isdisjoint(forbidden), f"{one} runs on forbidden cpus"
+            case _:
+                forbidden = holding.demand.forbidden
+                assert process.kernel.isdisjoint(forbidden), f"{one} runs on forbidden cpus"
+
+    def _check_pair(
+        self, owner: Holding, process: Process, guest: Holding, beside: Process
+    ) -> None:
+        if owner.kind is Class.SHARED or (owner.kind is guest.kind is Class.ANNOTATED):
+            return
+        common = process.kernel & beside.kernel
+        assert not common, f"{owner.id} ({owner.kind}) and {guest.id} ({guest.kind}) on {common}"

@@ -1,0 +1,297 @@
+"""The whole policy against the model of the kernel, with events in any order."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from tests.machines import container, flat, grid, pod
+from tests.property.kernel import Kernel
+from weka_cpuset.engine import (
+    ContainerFacts,
+    CpuSet,
+    Create,
+    Decision,
+    Doubt,
+    Event,
+    Ledger,
+    Outcome,
+    Phase,
+    PodFacts,
+    PodRemove,
+    PodStop,
+    Remove,
+    Reported,
+    Rules,
+    Seen,
+    Settle,
+    Stop,
+    Topology,
+    Update,
+    decide,
+    rebuild,
+)
+
+MACHINES = (
+    flat(2),
+    flat(5),
+    grid(1, 1, 1, 4, 2),
+    grid(2, 1, 2, 2, 2),
+    grid(1, 2, 1, 3, 1),
+    grid(2, 1, 2, 4, 2),
+)
+LIMITS = st.sampled_from([None, 0, 1])
+NAMES = st.sampled_from([f"c{number}" for number in range(12)])
+
+
+class Node(RuleBasedStateMachine):
+    """A node on which containers come and go; no update is ever lost."""
+
+    loses = False
+
+    @initialize(
+        topology=st.sampled_from(MACHINES), reserve=st.booleans(), least=st.sampled_from([0, 0, 1])
+    )
+    def boot(self, topology: Topology, reserve: bool, least: int) -> None:
+        """Start an empty node."""
+        self.topology = topology
+        self.rules = Rules(CpuSet.of([0]) if reserve else CpuSet.EMPTY, least)
+        self.ledger = Ledger.empty(topology, self.rules)
+        self.kernel = Kernel(topology.online, self.loses)
+        self.pods: dict[str, PodFacts] = {}
+        self.facts: dict[str, ContainerFacts] = {}
+        self.past: list[Event] = []
+        self.next = 0
+
+    def decide(self, event: Event, limit: int | None = None) -> Decision:
+        """Decide, check the new ledger, and apply the updates of others."""
+        decision = decide(self.ledger, event, limit)
+        decision.ledger.check()
+        if decision.outcome is Outcome.REFUSED:
+            assert decision.ledger is self.ledger
+            assert not decision.updates
+            assert str(decision.refusal)
+        self.ledger = decision.ledger
+        self.kernel.apply(decision.updates, self.ledger)
+        self.past = [*self.past[-20:], event]
+        return decision
+
+    def some_pod(self, data: st.DataObject, name: str) -> PodFacts:
+        """Draw a pod with some annotations."""
+        lists = st.frozensets(st.sampled_from(list(self.topology.online)), min_size=1, max_size=4)
+        annotations = {}
+        if data.draw(st.integers(0, 3)) == 0:
+            annotations["cores"] = str(CpuSet.of(data.draw(lists)))
+        if data.draw(st.integers(0, 3)) == 0:
+            annotations["forbid"] = str(CpuSet.of(data.draw(lists)))
+        return pod(name, guaranteed=data.draw(st.booleans()), **annotations)
+
+    def arrive(self, data: st.DataObject) -> tuple[PodFacts, ContainerFacts]:
+        """Draw a new container."""
+        name = f"c{self.next}"
+        self.next += 1
+        its_pod = self.some_pod(data, name)
+        one = container(name, whole=data.draw(st.integers(0, 4)))
+        self.pods[name], self.facts[name] = its_pod, one
+        return its_pod, one
+
+    @rule(data=st.data(), limit=LIMITS)
+    def create(self, data: st.DataObject, limit: int | None) -> None:
+        """Create a container; the runtime first applies the updates of others."""
+        its_pod, one = self.arrive(data)
+        known = None if data.draw(st.integers(0, 9)) == 0 else its_pod
+        decision = self.decide(Create(known, one), limit)
+        if decision.outcome is Outcome.REFUSED:
+            assert decision.adjustment is None
+            return
+        assert decision.adjustment is not None
+        assert all(update.container_id != one.id for update in decision.updates)
+        self.kernel.create(one.id, decision.adjustment.cpus)
+
+    @rule(data=st.data(), phase=st.sampled_from(Phase))
+    def appear(self, data: st.DataObject, phase: Phase) -> None:
+        """Show a container that was created behind the engine's back."""
+        its_pod, one = self.arrive(data)
+        online = self.topology.online
+        self.kernel.create(one.id, online)
+        self.kernel.processes[one.id].phase = phase
+        self.kernel.strangers.add(one.id)
+        self.decide(Seen(its_pod if data.draw(st.booleans()) else None, one, phase))
+
+    def live(self, data: st.DataObject) -> str | None:
+        """Draw a live container."""
+        ids = sorted(self.kernel.processes)
+        return data.draw(st.sampled_from(ids)) if ids else None
+
+    @rule(data=st.data())
+    def start(self, data: st.DataObject) -> None:
+        """Let a created container run; PostStart tells the engine."""
+        one = self.live(data)
+        if one is None:
+            return
+        self.kernel.processes[one].phase = Phase.RUNNING
+        seen = self.pods[one] if data.draw(st.booleans()) else None
+        self.decide(Seen(seen, self.recorded(one), Phase.RUNNING))
+
+    def recorded(self, one: str) -> ContainerFacts:
+        """Give a container with the cpuset on the runtime's record."""
+        whole = self.facts[one].shares // 1024
+        process = self.kernel.processes.get(one)
+        return container(one, whole=whole, cpus=str(process.record) if process else "")
+
+    @rule(data=st.data(), whole=st.integers(0, 4), limit=LIMITS, repeat=st.booleans())
+    def resize(
+        self, data: st.DataObject, whole: int, limit: int | None, repeat: bool
+    ) -> None:
+        """Change a container's resources; its own cpuset is applied after those of others."""
+        one = self.live(data)
+        if one is None:
+            return
+        wanted = self.facts[one].shares // 1024 if repeat else whole
+        process = self.kernel.processes[one]
+        facts = container(one, whole=wanted, cpus=str(process.record))
+        decision = self.resolve(one, Update(self.pods[one], facts), limit)
+        if decision.outcome is not Outcome.REFUSED:
+            self.facts[one] = facts
+
+    def resolve(self, one: str, event: Update, limit: int | None) -> Decision:
+        """Decide on an update; until it is applied the container is in between."""
+        stranger = one in self.kernel.strangers
+        self.kernel.strangers.add(one)
+        before = self.kernel.processes[one].kernel
+        owned = self.ledger.exclusive.get(one)
+        decision = decide(self.ledger, event, limit)
+        if owned is not None and not stranger:
+            for update in decision.updates:
+                grown = update.cpus - self.kernel.processes[update.container_id].kernel
+                assert grown.isdisjoint(before) or self.kernel.processes[one].lost
+        decision = self.decide(event, limit)
+        assert all(update.container_id != one for update in decision.updates)
+        if not stranger or decision.adjustment is not None:
+            self.kernel.strangers.discard(one)
+        if decision.adjustment is not None:
+            self.kernel.set(one, decision.adjustment.cpus)
+        return decision
+
+    @rule(data=st.data(), limit=LIMITS)
+    def stop(self, data: st.DataObject, limit: int | None) -> None:
+        """End a container."""
+        one = self.live(data)
+        if one is None:
+            return
+        del self.kernel.processes[one]
+        self.kernel.strangers.discard(one)
+        self.decide(Stop(one), limit)
+
+    @rule(data=st.data(), whole_pod=st.booleans())
+    def remove(self, data: st.DataObject, whole_pod: bool) -> None:
+        """End a container of which no Stop is seen."""
+        one = self.live(data)
+        if one is None:
+            return
+        del self.kernel.processes[one]
+        self.kernel.strangers.discard(one)
+        self.decide(PodStop(self.facts[one].pod_id) if whole_pod else Remove(one))
+
+    @rule(name=NAMES, kind=st.integers(0, 5))
+    def late(self, name: str, kind: int) -> None:
+        """Send an event for a container that has ended or was never seen."""
+        if name in self.kernel.processes:
+            return
+        one = container(name)
+        events: list[Event] = [Stop(name), Remove(name), PodRemove(one.pod_id)]
+        if name in self.ledger.ended:
+            events += [Seen(None, one, Phase.RUNNING), Update(None, one), Create(None, one)]
+        decision = self.decide(events[kind % len(events)])
+        assert decision.outcome is Outcome.NOTHING
+
+    @precondition(lambda self: any(isinstance(one, (Create, Seen, Stop)) for one in self.past))
+    @rule(data=st.data())
+    def repeat(self, data: st.DataObject) -> None:
+        """Send an event for the second time."""
+        again = [one for one in self.past if isinstance(one, (Create, Seen, Stop))]
+        event = data.draw(st.sampled_from(again))
+        known = isinstance(event, Stop) or self.ledger.holding(event.container.id) is not None
+        if not known:
+            return
+        if isinstance(event, Seen) and event.phase is Phase.RUNNING:
+            process = self.kernel.processes[event.container.id]
+            process.phase = Phase.RUNNING
+        before = {one.id: one.cpus for one in self.ledger.holdings()}
+        decision = self.decide(event)
+        if not isinstance(event, Seen):
+            assert before == {one.id: one.cpus for one in decision.ledger.holdings()}
+
+    @rule(limit=LIMITS)
+    def settle(self, limit: int | None) -> None:
+        """Send what is due."""
+        self.decide(Settle(), limit)
+        if limit is None:
+            assert self.decide(Settle()).updates == () or not self.ledger.settled
+
+    @rule(data=st.data())
+    def doubt(self, data: st.DataObject) -> None:
+        """Tell that an update may have failed."""
+        one = self.live(data)
+        if one is not None:
+            self.decide(Doubt(frozenset([one])))
+
+    @rule(lossless=st.booleans())
+    def restart(self, lossless: bool) -> None:
+        """Rebuild from what the runtime reports."""
+        containers = [
+            Reported(self.recorded(one), process.phase)
+            for one, process in self.kernel.processes.items()
+        ]
+        if lossless:
+            containers.reverse()
+        rebuilt = rebuild(self.topology, self.rules, self.pods.values(), containers)
+        rebuilt.ledger.check()
+        # What a container becomes at a restart can differ from before (an adopted one may
+        # find its cpus at last): it is only known to be right once it was told.
+        changed = {update.container_id for update in rebuilt.updates}
+        self.kernel.strangers |= changed
+        self.ledger = rebuilt.ledger
+        self.kernel.apply(rebuilt.updates, self.ledger)
+
+    @invariant()
+    def rules_hold(self) -> None:
+        """The rules hold on what the kernel enforces, and the engine knows what it told."""
+        if not hasattr(self, "kernel"):
+            return
+        self.kernel.check(self.ledger)
+        for one, process in self.kernel.processes.items():
+            assert self.ledger.holding(one) is not None, f"{one} runs and is not in the ledger"
+            assert self.ledger.told[one] == process.record, f"{one} was not told its record"
+
+    def teardown(self) -> None:
+        """Without further events everybody ends up with what is wanted."""
+        if not hasattr(self, "kernel"):
+            return
+        for one in sorted(self.kernel.processes):
+            self.kernel.processes[one].phase = Phase.RUNNING
+            self.decide(Seen(None, self.recorded(one), Phase.RUNNING))
+        for _ in range(3):
+            self.decide(Settle())
+        for one, process in self.kernel.processes.items():
+            wanted = self.ledger.cpus_of(one)
+            assert process.kernel == wanted or not wanted or not self.ledger.settled
+            if wanted:
+                assert process.kernel == wanted
+
+
+class ForgetfulNode(Node):
+    """The same, but updates in the start window only reach the runtime's record."""
+
+    loses = True
+
+
+TestNode = Node.TestCase
+TestNode.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+TestForgetfulNode = ForgetfulNode.TestCase
+TestForgetfulNode.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
