@@ -168,7 +168,8 @@ class Response:
         """Returns the body of the response; empty for a success without payload."""
         if self.error is None:
             return ttrpc_pb2.Response(payload=self.payload).SerializeToString()
-        status = ttrpc_pb2.Status(code=self.error.code, message=self.error.message)
+        text = self.error.message.encode(errors="replace").decode()  # without lone surrogates
+        status = ttrpc_pb2.Status(code=self.error.code, message=text)
         return ttrpc_pb2.Response(status=status).SerializeToString()
 
 

@@ -18,10 +18,12 @@ from typing import assert_never
 
 import nri
 from weka_cpuset import __version__, instance
+from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.engine import Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.logs import Fields, Log
 from weka_cpuset.settings import NriSettings, Settings
+from weka_cpuset.settle import Settler
 from weka_cpuset.sysfs import read_topology
 from weka_cpuset.systemd import Notifier
 
@@ -207,10 +209,12 @@ class Agent:
         self._log = Log(settings.log)
         self._notifier = Notifier(environment)
         self._topology = topology
+        self._handlers = Handlers(topology, rules, dry_run=settings.dry_run)
+        self._cgroups = CpusetTree(settings.cgroups)
         self._supervisor = Supervisor(
             settings.nri,
             endpoint,
-            Handlers(topology, rules, dry_run=settings.dry_run),
+            self._handlers,
             lambda: read_topology(settings.sysfs),
             self._notifier,
         )
@@ -224,16 +228,18 @@ class Agent:
         self._log.open()
         try:
             log.info("Starting %s", Fields({"version": __version__, "cpus": self._topology.online}))
-            await serve(self._supervisor, self._notifier)
+            settler = Settler(self._handlers, self._cgroups.write)
+            await serve(self._supervisor, settler, self._notifier)
         finally:
             self._log.close()
 
 
-async def serve(supervisor: Supervisor, notifier: Notifier) -> None:
+async def serve(supervisor: Supervisor, settler: Settler, notifier: Notifier) -> None:
     """Run the supervisor until SIGTERM or SIGINT.
 
     Args:
         supervisor: Keeps the plugin registered.
+        settler: Writes what no reply could carry.
         notifier: Feeds systemd's watchdog and is told of the stop.
 
     Raises:
@@ -246,15 +252,18 @@ async def serve(supervisor: Supervisor, notifier: Notifier) -> None:
     # What start-up made stays; the collector need not walk it again in a handler.
     gc.freeze()
     supervising = asyncio.create_task(supervisor.run(), name="supervisor")
+    settling = asyncio.create_task(settler.run(), name="settler")
     feeding = asyncio.create_task(notifier.feed_watchdog(), name="watchdog")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
-        await asyncio.wait({supervising, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        ending = {supervising, settling, stopping}
+        await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
         notifier.stopping()
     finally:
-        for task in (supervising, feeding, stopping):
+        tasks = (supervising, settling, feeding, stopping)
+        for task in tasks:
             task.cancel()
-        ends = await asyncio.gather(supervising, feeding, stopping, return_exceptions=True)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
     for end in ends:
         if isinstance(end, Exception):
             raise end

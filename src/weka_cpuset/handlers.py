@@ -8,15 +8,17 @@ between reading the ledger and replacing it nothing else runs.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import nri
 from nri import Event, messages
 from weka_cpuset import translate
 from weka_cpuset.engine import (
     CpuSet,
+    CpusetUpdate,
     Create,
     Decision,
+    Doubt,
     Ledger,
     Notice,
     Outcome,
@@ -26,6 +28,7 @@ from weka_cpuset.engine import (
     Remove,
     Rules,
     Seen,
+    Settle,
     Stop,
     Topology,
     Update,
@@ -71,10 +74,12 @@ class Handlers:
 
     Attributes:
         ledger: Who has which cpus, as of the last event.
+        on_unsettled: Called after an event that leaves something for later.
     """
 
     def __init__(self, topology: Topology, rules: Rules, *, dry_run: bool) -> None:
         self.ledger = Ledger.empty(topology, rules)
+        self.on_unsettled: Callable[[], None] = _nobody
         self._topology = topology
         self._dry_run = dry_run
 
@@ -104,6 +109,8 @@ class Handlers:
             ],
         )
         self.ledger = rebuilt.ledger
+        if not self.ledger.settled:
+            self.on_unsettled()
         for notice in rebuilt.notices:
             self._warn("Synchronize", notice)
         log.info(
@@ -204,6 +211,23 @@ class Handlers:
         """Log a defect of ours; the connection has answered the event and lives on."""
         log.error("A handler failed: %s", method.name, exc_info=error)
 
+    def take_due_updates(self) -> tuple[CpusetUpdate, ...]:
+        """Return what no reply has carried yet, and note it as told; none in a dry run."""
+        if self._dry_run:
+            return ()
+        decision = decide(self.ledger, Settle())
+        self.ledger = decision.ledger
+        return decision.updates
+
+    def doubt(self, container_ids: frozenset[str]) -> None:
+        """Take note that these containers may not have what they were told."""
+        self.ledger = decide(self.ledger, Doubt(container_ids)).ledger
+
+    def cgroup_of(self, container_id: str) -> str:
+        """Return a live container's cgroup path as the runtime reported it; or nothing."""
+        holding = self.ledger.holding(container_id)
+        return holding.container.cgroup if holding is not None else ""
+
     def _decide(self, name: str, event: EngineEvent, subject: str) -> Decision:
         """Decide an event, replace the ledger, and log one line.
 
@@ -219,6 +243,8 @@ class Handlers:
         before = self.ledger
         decision = decide(before, event)
         self.ledger = decision.ledger
+        if not self.ledger.settled:
+            self.on_unsettled()
         for notice in decision.notices:
             self._warn(name, notice)
         self._log(name, subject, before, decision, _us_since(started_ns))
@@ -273,6 +299,10 @@ def _fields(name: str, subject: str, before: Ledger, decision: Decision) -> dict
         fields["reason"] = decision.refusal
     fields["pool"] = after.pool
     return fields
+
+
+def _nobody() -> None:
+    """Do nothing: nobody settles."""
 
 
 def _us_since(started_ns: int) -> int:

@@ -166,6 +166,9 @@ class Settings:
     sysfs: Path = Path("/sys")
     """Where sysfs is mounted."""
 
+    cgroups: Path = Path("/sys/fs/cgroup")
+    """Where cgroups are mounted; writable, if what no reply can carry is to be settled."""
+
     dry_run: bool = False
     """Decide and log, but change nothing and refuse nothing."""
 
@@ -280,6 +283,7 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("log.file", _typed(str), "a path, or nothing for standard error", None, "--log-file"),
     Setting("sysfs", _path, "an absolute path of a folder", None, "--sysfs"),
+    Setting("cgroups", _path, "an absolute path of a folder", None, "--cgroups"),
     Setting("dry_run", _typed(bool), "true or false", "WEKA_CPUSET_DRY_RUN", "--dry-run"),
 )
 """Every setting there is. The reference page is generated from it."""

@@ -90,6 +90,7 @@ def _facts(
         # What a resource update asks for is not what the container runs on.
         cpus=before.cpus,
         mems=before.mems,
+        cgroup=linux.cgroups_path,
     )
 
 

@@ -40,10 +40,11 @@ class Kernel:
     """What is really applied.
 
     Attributes:
-        processes: Live containers by id.
+        online: All cpus.
         loses: Whether updates in the start window miss the kernel.
-        late: Containers whose start the engine has not been told of, or which were
-            created behind its back: not checked until they were updated.
+        processes: Live containers by id.
+        strangers: Containers created behind the engine's back, or judged anew by an event
+            whose reply carries nothing: not checked until they were updated.
     """
 
     online: CpuSet
@@ -60,6 +61,9 @@ class Kernel:
             assert update.container_id in self.processes, f"{update.container_id} has ended"
             self.set(update.container_id, update.cpus)
             self.check(ledger)
+        # A container created behind the engine's back overlaps others until the reply
+        # that tells everybody is through.
+        self.strangers.difference_update(named)
 
     def set(self, container_id: str, cpus: CpuSet) -> None:
         """Apply one cpuset."""
@@ -70,7 +74,6 @@ class Kernel:
         else:
             process.kernel = cpus
             process.lost = False
-        self.strangers.discard(container_id)
 
     def create(self, container_id: str, cpus: CpuSet) -> None:
         """Create a container with an adjusted cpuset."""

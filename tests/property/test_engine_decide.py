@@ -31,22 +31,20 @@ from weka_cpuset.engine import (
     Seen,
     Settle,
     Stop,
-    Topology,
     Update,
     decide,
     rebuild,
 )
 
-MACHINES = (
-    flat(2),
-    flat(5),
-    grid(1, 1, 1, 4, 2),
-    grid(2, 1, 2, 2, 2),
-    grid(1, 2, 1, 3, 1),
-    grid(2, 1, 2, 4, 2),
-)
+MACHINES = {
+    "flat 2": flat(2),
+    "flat 5": flat(5),
+    "one node": grid(1, 1, 1, 4, 2),
+    "two packages": grid(2, 1, 2, 2, 2),
+    "two nodes": grid(1, 2, 1, 3, 1),
+    "server": grid(2, 1, 2, 4, 2),
+}
 LIMITS = st.sampled_from([None, 0, 1])
-NAMES = st.sampled_from([f"c{number}" for number in range(12)])
 
 
 class Node(RuleBasedStateMachine):
@@ -55,11 +53,11 @@ class Node(RuleBasedStateMachine):
     loses = False
 
     @initialize(
-        topology=st.sampled_from(MACHINES), reserve=st.booleans(), least=st.sampled_from([0, 0, 1])
+        machine=st.sampled_from(sorted(MACHINES)), reserve=st.booleans(), least=st.sampled_from([0, 0, 1])
     )
-    def boot(self, topology: Topology, reserve: bool, least: int) -> None:
+    def boot(self, machine: str, reserve: bool, least: int) -> None:
         """Start an empty node."""
-        self.topology = topology
+        self.topology = topology = MACHINES[machine]
         self.rules = Rules(CpuSet.of([0]) if reserve else CpuSet.EMPTY, least)
         self.ledger = Ledger.empty(topology, self.rules)
         self.kernel = Kernel(topology.online, self.loses)
@@ -77,6 +75,9 @@ class Node(RuleBasedStateMachine):
             assert not decision.updates
             assert str(decision.refusal)
         self.ledger = decision.ledger
+        if isinstance(event, Seen) and decision.outcome is Outcome.ADOPTED:
+            # It is judged (anew), and this reply could not tell it anything yet.
+            self.kernel.strangers.add(event.container.id)
         self.kernel.apply(decision.updates, self.ledger)
         self.past = [*self.past[-20:], event]
         return decision
@@ -198,11 +199,10 @@ class Node(RuleBasedStateMachine):
         self.kernel.strangers.discard(one)
         self.decide(PodStop(self.facts[one].pod_id) if whole_pod else Remove(one))
 
-    @rule(name=NAMES, kind=st.integers(0, 5))
-    def late(self, name: str, kind: int) -> None:
+    @rule(data=st.data(), kind=st.integers(0, 5))
+    def late(self, data: st.DataObject, kind: int) -> None:
         """Send an event for a container that has ended or was never seen."""
-        if name in self.kernel.processes:
-            return
+        name = data.draw(st.sampled_from(["never-seen", *self.ledger.ended]))
         one = container(name)
         events: list[Event] = [Stop(name), Remove(name), PodRemove(one.pod_id)]
         if name in self.ledger.ended:

@@ -150,7 +150,9 @@ def due(draft: Draft, at_hand: str = "") -> list[Change]:
     for one, holding in draft.shared.items():
         wants = left[holding.demand.forbidden]
         # The comparison of masks keeps the common case, nothing to do, cheap.
-        if (draft.told[one].mask != wants.mask or one in draft.doubts) and wants and one != at_hand:
+        if one == at_hand or not wants:
+            continue
+        if draft.told[one].mask != wants.mask or one in draft.doubts:
             _compare(draft, holding, wants, changes)
     return changes
 

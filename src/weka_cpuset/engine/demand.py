@@ -93,6 +93,7 @@ class ContainerFacts:
         oom_score_adj: The kernel's badness adjustment; None if not told.
         cpus: The cpus the runtime has on record for it, as a kernel list.
         mems: Likewise its memory nodes.
+        cgroup: Its cgroup path as the runtime tells it; not looked at here.
     """
 
     id: str
@@ -105,6 +106,7 @@ class ContainerFacts:
     oom_score_adj: int | None = None
     cpus: str = ""
     mems: str = ""
+    cgroup: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,7 @@ class Draft:
         self.ended = ledger.ended
         self.settled = ledger.settled
         self.pool = ledger.pool
+        self.pool_before = ledger.pool
 
     def freeze(self) -> Ledger:
         """Make the ledger."""

@@ -140,15 +140,18 @@ def keep_of(draft: Draft, holding: Holding, has: CpuSet) -> CpuSet:
 
 
 def supply_of(draft: Draft, claimed: CpuSet) -> Supply:
-    """Tell what can be given from the pool besides the cpus claimed, and what must stay."""
-    before = draft.pool
-    left = before - claimed
+    """Tell what can be given from the pool besides the cpus claimed, and what must stay.
+
+    What rule 4 asks for already failed before this event is not asked for again.
+    """
+    before = draft.pool_before
+    left = draft.pool - claimed
     return Supply(
         topology=draft.topology,
         free=left - draft.rules.reserved,
         rest=left & draft.rules.reserved,
         protected=[forbidden for forbidden in draft.forbids if not before <= forbidden],
-        min_shared=draft.rules.min_shared,
+        min_shared=min(draft.rules.min_shared, len(before)),
     )
 
 
@@ -156,8 +159,9 @@ def _choose(draft: Draft, container_id: str, demand: IntegerDemand, keep: CpuSet
     """Choose the cpus of an integer container."""
     if len(keep) >= demand.count:
         best = pick(draft.topology, keep, demand.count)
-        if best is not None:
-            return best
+        if best is None or not supply_of(draft, CpuSet.EMPTY).leaves_enough(best):
+            raise _dry(draft, keep)
+        return best
     supply = supply_of(draft, keep)
     missing = demand.count - len(keep)
     plan = assign(supply, [Need(container_id, keep, missing, demand.forbidden)])

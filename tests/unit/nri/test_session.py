@@ -1,7 +1,6 @@
 """A session is the whole protocol of one trunk: bytes in, events out, and the reverse."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import pytest
 
@@ -151,6 +150,8 @@ def raw_response(stream_id: int, body: bytes) -> bytes:
 
 
 class TestRequestsOfThePeer:
+    """What the peer calls arrives as it was meant."""
+
     def test_a_request_becomes_an_event(self) -> None:
         """A request arrives with its method, message and the time that is left."""
         data = request(1, CONFIGURE, CONFIGURE_REQUEST, timeout_ns=2_000_000_000)
@@ -294,6 +295,8 @@ class TestRequestsThatAreRejected:
 
 
 class TestWhatIsIgnored:
+    """What means nothing does no harm."""
+
     @pytest.mark.parametrize("kind", [0, MessageType.RESPONSE, 3, 9, 255])
     def test_a_server_ignores_all_but_requests(self, kind: int) -> None:
         """Responses, streaming data and unknown types mean nothing to a server."""
@@ -344,6 +347,8 @@ class TestWhatIsIgnored:
 
 
 class TestAnswersToOurCalls:
+    """Every answer ends one call, well or not."""
+
     def test_an_empty_body_is_success(self) -> None:
         """A success without content has a body of length 0 (computed bytes)."""
 
@@ -414,6 +419,8 @@ class TestAnswersToOurCalls:
 
 
 class TestCalls:
+    """What we call goes out as a Go peer expects it, within the limits."""
+
     def test_a_registration_has_the_computed_bytes(self) -> None:
         """RegisterPlugin of a plugin is laid out as header and body."""
         session = plugin_session()
@@ -471,6 +478,8 @@ class TestCalls:
 
 
 class TestReplies:
+    """Every request is answered once."""
+
     def asked(self, limits: Limits = Limits()) -> Session:  # noqa: B008  # frozen
         """Makes the session of a plugin in which Configure waits on stream 1."""
         session = Session(Side.PLUGIN, limits)
@@ -543,11 +552,8 @@ class TestReplies:
 
     def test_a_reply_that_is_too_large_is_refused(self) -> None:
         """Nothing is sent, and the request still waits for a smaller answer."""
-        session = runtime_session()
-        session.receive_data(
-            request(1, UPDATE_CONTAINERS, UpdateContainersRequest()).replace(b"", b"")
-        )
-        session.limits = replace(session.limits, max_sent_message_bytes=100)
+        session = Session(Side.RUNTIME, Limits(max_sent_message_bytes=100))
+        session.receive_data(request(1, UPDATE_CONTAINERS, UpdateContainersRequest()))
         large = UpdateContainersResponse(failed=[cpu_update("x" * 200, "0")])
         with pytest.raises(OutgoingTooLarge):
             session.reply(1, large)
@@ -557,6 +563,8 @@ class TestReplies:
 
 
 class TestLayout:
+    """How a large message is cut."""
+
     large = CreateContainerRequest(container=Container(id="c" * 5000))
 
     def sizes(self, session: Session) -> list[int]:
@@ -587,6 +595,8 @@ class TestLayout:
 
 
 class TestTheEnd:
+    """However a session ends, it ends once."""
+
     def assert_over(self, session: Session, error: type[Exception]) -> None:
         """Nothing more goes in or out."""
         session.receive_data(configured(11))
@@ -686,6 +696,8 @@ class TestTheEnd:
 
 
 class TestMemory:
+    """What a peer sends cannot make a session grow."""
+
     def test_an_announced_size_alone_takes_no_memory(self) -> None:
         """Only bytes that arrived are kept."""
         session = plugin_session()

@@ -45,6 +45,7 @@ nri: {socket: /s, name: n, index: 7, registration_timeout_s: 1,
 cpus: {reserved: "0,2-3", min_shared: 4}
 log: {level: debug, format: json, file: /l}
 sysfs: /y
+cgroups: /z
 dry_run: true
 """,
     )
@@ -53,6 +54,7 @@ dry_run: true
         cpus=settings.CpuSettings(CpuSet.of([0, 2, 3]), 4),
         log=settings.LogSettings(settings.LogLevel.DEBUG, settings.LogFormat.JSON, "/l"),
         sysfs=Path("/y"),
+        cgroups=Path("/z"),
         dry_run=True,
     )
     assert expected == settings.load(file, {}, {})

@@ -37,5 +37,5 @@ def test_every_field_has_a_row() -> None:
         for group in dataclasses.fields(Settings)
         if dataclasses.is_dataclass(value := getattr(Settings(), group.name))
         for field in dataclasses.fields(value)
-    } | {"sysfs", "dry_run"}
+    } | {"sysfs", "cgroups", "dry_run"}
     assert keys == {row.key for row in TABLE}

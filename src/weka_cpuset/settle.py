@@ -1,0 +1,84 @@
+"""Settling: what no reply could carry is written to the containers' cgroups.
+
+Two things are left over after a reply. A container that an update met in the middle of its
+start may have kept its old cpus, which the runtime does not tell; it is told again once it
+has started. And cpus that became free in an event without a reply wait for somebody who
+may use them. Both are collected, and after a moment of quiet written straight to the
+cgroup files: a call of the runtime would do the same, and can dead-lock runtimes older than
+NRI 0.12.1. Where the files cannot be written the next reply takes the rest along.
+
+A pass runs on the event loop, between two events, and is short: what the ledger says and
+what is written cannot come apart, because no event is answered in between.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from weka_cpuset.engine import CpuSet
+from weka_cpuset.handlers import Handlers
+from weka_cpuset.logs import Fields
+
+log = logging.getLogger(__name__)
+
+QUIET_S = 0.2
+"""A pass begins after this long without an event, in seconds, so that a storm costs one."""
+
+LATEST_S = 1.0
+"""A pass begins at the latest this long after the first cause, in seconds."""
+
+
+class Settler:
+    """Runs passes whenever an event has left something to settle.
+
+    Args:
+        handlers: Whose ledger is settled.
+        write: Writes cpus and memory nodes to a cgroup path; raises OSError or ValueError.
+    """
+
+    def __init__(self, handlers: Handlers, write: Callable[[str, CpuSet, CpuSet], None]) -> None:
+        self._handlers = handlers
+        self._write = write
+        self._due = asyncio.Event()
+        self._last_event_s = 0.0
+        handlers.on_unsettled = self.wake
+
+    def wake(self) -> None:
+        """Take note that an event has left something to settle."""
+        self._last_event_s = asyncio.get_running_loop().time()
+        self._due.set()
+
+    async def run(self) -> None:
+        """Settle, until cancelled."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await self._due.wait()
+            latest_s = clock() + LATEST_S
+            while clock() < (begin_s := min(self._last_event_s + QUIET_S, latest_s)):
+                await asyncio.sleep(begin_s - clock())
+            self._due.clear()
+            self._settle()
+
+    def _settle(self) -> None:
+        """Write what is due; doubt what could not be written, so that a reply carries it."""
+        failed: dict[str, Exception] = {}
+        updates = self._handlers.take_due_updates()
+        for update in updates:
+            path = self._handlers.cgroup_of(update.container_id)
+            try:
+                self._write(path, update.cpus, update.mems)
+            except Exception as error:  # noqa: BLE001  # whatever it was, a reply carries it
+                failed[update.container_id] = error
+        if failed:
+            self._handlers.doubt(frozenset(failed))
+        if updates:
+            self._report(len(updates), failed)
+
+    def _report(self, count: int, failed: dict[str, Exception]) -> None:
+        fields: dict[str, object] = {"updates": count - len(failed), "failed": len(failed)}
+        # A missing cgroup is one that has not started, or ended a moment ago.
+        serious = [one for one in failed.values() if not isinstance(one, FileNotFoundError)]
+        if serious:
+            fields["problem"] = serious[0]
+        level = logging.WARNING if serious else logging.INFO
+        log.log(level, "Settled %s", Fields(fields))

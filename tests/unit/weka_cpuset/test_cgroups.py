@@ -1,0 +1,54 @@
+"""Cgroup paths of every driver and version, and writing to them."""
+
+from pathlib import Path
+
+import pytest
+
+from weka_cpuset.cgroups import CpusetTree, relative_path
+from weka_cpuset.engine import CpuSet
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected"),
+    [
+        ("/kubepods/podU/ID", "kubepods/podU/ID"),
+        ("kubepods/burstable/podU/ID", "kubepods/burstable/podU/ID"),
+        (
+            "kubepods-burstable-podU.slice:cri-containerd:ID",
+            "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podU.slice/"
+            "cri-containerd-ID.scope",
+        ),
+        ("kubepods.slice:crio:ID", "kubepods.slice/crio-ID.scope"),
+    ],
+)
+def test_path_of_each_driver(reported: str, expected: str) -> None:
+    """The path is found for the cgroupfs driver and for systemd's nested slices."""
+    assert expected == str(relative_path(reported))
+
+
+@pytest.mark.parametrize("reported", ["", "/", "/kubepods/../../etc", ".."])
+def test_path_that_leaves_the_tree_is_refused(reported: str) -> None:
+    """A path is never followed out of the cgroup tree."""
+    with pytest.raises(ValueError, match=r".*"):
+        relative_path(reported)
+
+
+@pytest.mark.parametrize("hierarchy", ["", "cpuset"], ids=["v2", "v1"])
+def test_cpus_and_memory_nodes_are_written(tmp_path: Path, hierarchy: str) -> None:
+    """Both versions have the same files below their own root; empty nodes are left alone."""
+    group = tmp_path / hierarchy / "kubepods" / "podU" / "ID"
+    group.mkdir(parents=True)
+    (tmp_path / hierarchy / "cpuset.cpus").touch()
+    tree = CpusetTree(tmp_path)
+    tree.write("/kubepods/podU/ID", CpuSet.of([0, 2, 3]), CpuSet.EMPTY)
+    assert (group / "cpuset.cpus").read_text() == "0,2-3"
+    assert not (group / "cpuset.mems").exists()
+    tree.write("/kubepods/podU/ID", CpuSet.of([0]), CpuSet.of([1]))
+    assert (group / "cpuset.mems").read_text() == "1"
+
+
+def test_missing_cgroup_is_an_os_error(tmp_path: Path) -> None:
+    """A container that has gone has no cgroup; nothing is made in its place."""
+    with pytest.raises(FileNotFoundError):
+        CpusetTree(tmp_path).write("/kubepods/gone", CpuSet.of([0]), CpuSet.EMPTY)
+    assert list(tmp_path.iterdir()) == []

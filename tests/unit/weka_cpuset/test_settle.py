@@ -1,0 +1,131 @@
+"""Settling: what no reply could carry is written after a moment of quiet, once."""
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from nri import Event, messages
+from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start, stop
+from weka_cpuset.engine import CpuSet, Rules
+from weka_cpuset.handlers import Handlers
+from weka_cpuset.settle import LATEST_S, QUIET_S, Settler
+
+ALL = CpuSet.of(range(8))
+
+
+@dataclasses.dataclass
+class Kernel:
+    """Takes what is written; fails as told."""
+
+    written: list[tuple[str, CpuSet]] = dataclasses.field(default_factory=list)
+    failure: Exception | None = None
+
+    def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
+        """Note a write, or fail."""
+        del mems
+        if self.failure is not None:
+            raise self.failure
+        self.written.append((path, cpus))
+
+
+def shared(name: str) -> messages.CreateContainerRequest:
+    """Return a shared container that has a cgroup."""
+    request = create(name, 100)
+    request.container.linux.cgroups_path = f"/kubepods/{name}"
+    return request
+
+
+def remove(handlers: Handlers, request: messages.CreateContainerRequest) -> None:
+    """Remove a container that never said it stopped: its cpus come free without a reply."""
+    handlers.state_change(Event.REMOVE_CONTAINER, request.pod, request.container)
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_update_lost_in_the_start_window_is_written_again() -> None:
+    """A container that was updated while it started gets its cpus from the kernel's files."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    settling = asyncio.create_task(Settler(handlers, kernel.write).run())
+    early = shared("early")
+    handlers.create_container(early)
+    owned = start(handlers, create("owner", 2000))
+    handlers.state_change(Event.POST_START_CONTAINER, early.pod, early.container)
+    await asyncio.sleep(QUIET_S * 1.5)
+    assert kernel.written == [("/kubepods/early", ALL - owned)]
+    await asyncio.sleep(10)
+    assert len(kernel.written) == 1
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_storm_of_releases_costs_one_write_per_container() -> None:
+    """Cpus that come free one after the other without replies are given back at once."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    settling = asyncio.create_task(Settler(handlers, kernel.write).run())
+    start(handlers, shared("web"))
+    owners = [create(f"owner-{number}", 1000) for number in range(5)]
+    for owner in owners:
+        start(handlers, owner)
+    for owner in owners:
+        remove(handlers, owner)
+        await asyncio.sleep(QUIET_S / 4)
+    await asyncio.sleep(QUIET_S * 1.5)
+    assert kernel.written == [("/kubepods/web", ALL)]
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_endless_storm_cannot_put_settling_off_for_ever() -> None:
+    """Where events never pause, a pass begins a second after the first cause."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    settler = Settler(handlers, kernel.write)
+    settling = asyncio.create_task(settler.run())
+    start(handlers, shared("web"))
+    owner = create("owner", 1000)
+    start(handlers, owner)
+    remove(handlers, owner)
+    for _ in range(int(LATEST_S / (QUIET_S / 2)) + 2):
+        await asyncio.sleep(QUIET_S / 2)
+        settler.wake()
+    assert kernel.written == [("/kubepods/web", ALL)]
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    "failure", [PermissionError("read-only"), FileNotFoundError(), ValueError(), RuntimeError()]
+)
+async def test_what_cannot_be_written_goes_with_the_next_reply(failure: Exception) -> None:
+    """A read-only cgroup tree loses nothing: the next reply carries the rest, and no loop spins."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel(failure=failure)
+    settling = asyncio.create_task(Settler(handlers, kernel.write).run())
+    start(handlers, shared("web"))
+    for name in ("first", "second"):
+        start(handlers, create(name, 1000))
+    remove(handlers, create("first", 1000))
+    await asyncio.sleep(30)
+    assert not settling.done()
+    carried = stop(handlers, create("second", 1000)).update
+    assert [entry.container_id for entry in carried] == ["web"]
+    assert CpuSet.parse(carried[0].linux.resources.cpu.cpus) == ALL
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_dry_run_writes_nothing() -> None:
+    """In a dry run the cgroups are left alone."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=True), Kernel()
+    settling = asyncio.create_task(Settler(handlers, kernel.write).run())
+    start_requests = [shared("web"), create("owner", 1000)]
+    for request in start_requests:
+        handlers.create_container(request)
+        handlers.state_change(Event.POST_START_CONTAINER, request.pod, request.container)
+    remove(handlers, start_requests[1])
+    await asyncio.sleep(5)
+    assert kernel.written == []
+    settling.cancel()
