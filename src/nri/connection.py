@@ -68,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._queue: deque[RequestReceived] = deque()
         self._turn: asyncio.Handle | None = None
         self._calls: dict[int, asyncio.Future[Message]] = {}
+        self._handling = False
         self._ended = False
         self._reason: NriError | None = None
         self._closed: asyncio.Future[None] = self._loop.create_future()
@@ -133,7 +134,16 @@ class Connection(asyncio.Protocol):
         return self._reason
 
     def close(self) -> None:
-        """Closes after what is waiting has been written. May be called at any time, repeatedly."""
+        """Closes after what is waiting has been written. May be called at any time, repeatedly.
+
+        Inside a handler it takes effect right after the answer to that request; requests
+        that wait behind it are not handled.
+        """
+        if self._handling:
+            self._queue.clear()
+            self._loop.call_soon(self.close)
+            return
+        self._flush()
         self._end(None)
 
     def abort(self, reason: NriError | None = None) -> None:
@@ -149,6 +159,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         if self._ended:
             self._transport.abort()
+        self._flush()
 
     def data_received(self, data: bytes) -> None:
         """Feeds the session, and handles what came of it."""
@@ -181,23 +192,23 @@ class Connection(asyncio.Protocol):
             case RequestReceived():
                 self._queue.append(event)
             case ReplyReceived(stream_id, _, message):
-                self._answered(stream_id).set_result(message)
+                answer = self._calls.pop(stream_id)
+                if not answer.done():  # else it timed out in this very turn of the loop
+                    answer.set_result(message)
             case CallFailed(stream_id, _, error):
-                self._answered(stream_id).set_exception(error)
+                answer = self._calls.pop(stream_id)
+                if not answer.done():
+                    answer.set_exception(error)
             case PeerClosed():
                 self._end(ConnectionLost("closed by the peer"))
             case ProtocolFailed(failure):
                 self.abort(failure)
 
-    def _answered(self, stream_id: int) -> asyncio.Future[Message]:
-        answer = self._calls.pop(stream_id)
-        return answer if not answer.done() else self._loop.create_future()
-
     def _work(self) -> None:
         self._turn = None
-        for _ in range(min(len(self._queue), self._limits.requests_per_turn)):
-            if self._ended:
-                return
+        for _ in range(self._limits.requests_per_turn):
+            if not self._queue:
+                break
             self._answer(self._queue.popleft())
         self._flush()
         if self._ended or self._transport is None:
@@ -209,6 +220,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _answer(self, request: RequestReceived) -> None:
+        self._handling = True
         try:
             response = self._service.handle(request)
         except ProtocolError as violation:
@@ -217,6 +229,8 @@ class Connection(asyncio.Protocol):
             self._answer_failed(request, error)
         else:
             self._reply(request, response)
+        finally:
+            self._handling = False
 
     def _answer_failed(self, request: RequestReceived, error: Exception) -> None:
         may_refuse = request.method.may_refuse
@@ -241,8 +255,10 @@ class Connection(asyncio.Protocol):
             self._session.reply_error(request.stream_id, code, text)
 
     def _flush(self) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
         data = b"".join(self._session.data_to_send())
-        if not data or self._transport is None or self._transport.is_closing():
+        if not data:
             return
         self._transport.write(data)
         unsent = self._transport.get_write_buffer_size()

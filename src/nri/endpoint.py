@@ -18,8 +18,11 @@ from nri.errors import BadEndpoint, BadIdentity, ConnectFailed
 DEFAULT_SOCKET = "/var/run/nri/nri.sock"
 """Where containerd and CRI-O listen unless told otherwise."""
 
-_INDEX = re.compile(r"[0-9]{2}")
-_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
+INDEX_FORM = re.compile(r"[0-9]{2}")
+"""What every runtime accepts as the index of a plugin."""
+
+NAME_FORM = re.compile(r"[A-Za-z0-9_.+-]+")
+"""What runtimes since NRI 0.12 accept as the name of a plugin; older ones take any text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,9 @@ class Identity:
 
     def __post_init__(self) -> None:
         """Checks the form."""
-        if _NAME.fullmatch(self.name) is None:
+        if NAME_FORM.fullmatch(self.name) is None:
             raise BadIdentity("name", self.name)
-        if _INDEX.fullmatch(self.index) is None:
+        if INDEX_FORM.fullmatch(self.index) is None:
             raise BadIdentity("index", self.index)
 
     @classmethod
@@ -62,7 +65,7 @@ class Identity:
             BadIdentity: A value in the environment is not of the right form.
         """
         index, dash, name = argv0.rpartition("/")[2].partition("-")
-        named = bool(dash and _INDEX.fullmatch(index) and _NAME.fullmatch(name))
+        named = bool(dash and INDEX_FORM.fullmatch(index) and NAME_FORM.fullmatch(name))
         file = cls(name, index) if named else default
         return cls(
             environ.get("NRI_PLUGIN_NAME") or file.name,

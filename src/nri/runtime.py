@@ -5,7 +5,6 @@ drops a plugin that does not answer in time.
 """
 
 import asyncio
-import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Protocol, cast
 from google.protobuf.message import Message
 
 from nri.connection import Connection
+from nri.endpoint import INDEX_FORM, NAME_FORM
 from nri.errors import LinkTimedOut, NriError, Refusal, RegistrationFailed, Status, StatusError
 from nri.limits import MIB, Limits
 from nri.messages import (
@@ -53,8 +53,9 @@ from nri.services import (
 )
 from nri.session import RequestReceived, Session
 from nri.synchronize import cut
+from nri.version import parse_version
 
-_INDEX = re.compile(r"[0-9]{2}")
+_RESTRICTS_NAMES = (0, 12, 0)
 
 
 class Delivery(Enum):
@@ -73,12 +74,15 @@ class RuntimeSettings:
     name: str = "containerd"
     version: str = "2.3.4"
     nri_version: str = "v0.12.0"
-    """Empty for a runtime before NRI 0.12."""
+    """Empty for a runtime before NRI 0.12. Since then the name of a plugin must be of
+    `endpoint.NAME_FORM`; before, it must only not be empty."""
     delivery: Delivery = Delivery.DEDICATED
     valid_mask: int = VALID_MASK
     """A plugin that subscribes to any other bit is dropped; VALID_MASK_OLD before NRI 0.10."""
     registration_timeout_s: float = 5.0
     request_timeout_s: float = 2.0
+    tells_timeouts: bool = True
+    """Whether Configure carries the two timeouts; False for a runtime before NRI 0.7."""
 
 
 class RuntimeHandler(Protocol):
@@ -94,8 +98,10 @@ class RuntimeHandler(Protocol):
 class _RuntimeService:
     """Brings the calls of a plugin to a handler."""
 
-    def __init__(self, handler: RuntimeHandler) -> None:
+    def __init__(self, handler: RuntimeHandler, nri_version: str) -> None:
+        release = parse_version(nri_version)
         self._handler = handler
+        self._restricts_names = release is not None and release >= _RESTRICTS_NAMES
         self.registered: asyncio.Future[RegisterPluginRequest] = (
             asyncio.get_running_loop().create_future()
         )
@@ -115,7 +121,9 @@ class _RuntimeService:
     def _register(self, request: RegisterPluginRequest) -> Empty:
         if not request.plugin_name:
             raise Refusal("invalid (empty) plugin name")
-        if _INDEX.fullmatch(request.plugin_idx) is None:
+        if self._restricts_names and NAME_FORM.fullmatch(request.plugin_name) is None:
+            raise Refusal(f"invalid plugin name: {request.plugin_name!r}")
+        if INDEX_FORM.fullmatch(request.plugin_idx) is None:
             raise Refusal(f"invalid plugin index: {request.plugin_idx!r}")
         if not self.registered.done():
             self.registered.set_result(request)
@@ -169,7 +177,7 @@ class PluginLink:
             RegistrationFailed: The plugin did not register and configure in time, closed,
                 broke the protocol, or asked for events that do not exist.
         """
-        service = _RuntimeService(handler)
+        service = _RuntimeService(handler, settings.nri_version)
         connection = Connection(Session(Side.RUNTIME, limits), service)
         sock.settimeout(0)  # non-blocking
         loop = asyncio.get_running_loop()
@@ -276,10 +284,11 @@ class PluginLink:
         request = ConfigureRequest(
             runtime_name=settings.name,
             runtime_version=settings.version,
-            registration_timeout=int(settings.registration_timeout_s * 1000),
-            request_timeout=int(settings.request_timeout_s * 1000),
             NRI_version=settings.nri_version,
         )
+        if settings.tells_timeouts:
+            request.registration_timeout = int(settings.registration_timeout_s * 1000)
+            request.request_timeout = int(settings.request_timeout_s * 1000)
         response = cast("ConfigureResponse", await self._call(CONFIGURE, request))
         if response.events & ~settings.valid_mask:
             raise RegistrationFailed(f"invalid plugin events: {response.events:#x}")

@@ -22,6 +22,19 @@ class CpusetTree:
         v1 = root / "cpuset"
         self._root = v1 if (v1 / "cpuset.cpus").exists() else root
 
+    def read_cpus(self, path: str) -> CpuSet:
+        """Return the cpus that a cgroup was last given.
+
+        Args:
+            path: The container's cgroup path as the runtime reports it.
+
+        Raises:
+            OSError: The cgroup does not exist or cannot be read.
+            ValueError: The path is none, or the file holds no cpu list.
+        """
+        text = (self._root / relative_path(path) / "cpuset.cpus").read_text(encoding="ascii")
+        return CpuSet.parse(text.strip()) if text.strip() else CpuSet.EMPTY
+
     def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
         """Let the tasks of a cgroup run on these cpus from now on.
 

@@ -228,7 +228,7 @@ class Agent:
         self._log.open()
         try:
             log.info("Starting %s", Fields({"version": __version__, "cpus": self._topology.online}))
-            settler = Settler(self._handlers, self._cgroups.write)
+            settler = Settler(self._handlers, self._cgroups)
             await serve(self._supervisor, settler, self._notifier)
         finally:
             self._log.close()

@@ -74,11 +74,14 @@ class Handlers:
 
     Attributes:
         ledger: Who has which cpus, as of the last event.
+        unverified: Whether the ledger is built on the runtime's records alone, which can
+            differ from what the kernel enforces.
         on_unsettled: Called after an event that leaves something for later.
     """
 
     def __init__(self, topology: Topology, rules: Rules, *, dry_run: bool) -> None:
         self.ledger = Ledger.empty(topology, rules)
+        self.unverified = False
         self.on_unsettled: Callable[[], None] = _nobody
         self._topology = topology
         self._dry_run = dry_run
@@ -109,8 +112,8 @@ class Handlers:
             ],
         )
         self.ledger = rebuilt.ledger
-        if not self.ledger.settled:
-            self.on_unsettled()
+        self.unverified = True
+        self.on_unsettled()
         for notice in rebuilt.notices:
             self._warn("Synchronize", notice)
         log.info(

@@ -1,10 +1,11 @@
 """Settling: what no reply could carry is written to the containers' cgroups.
 
-Two things are left over after a reply. A container that an update met in the middle of its
+Some things are left over after a reply. A container that an update met in the middle of its
 start may have kept its old cpus, which the runtime does not tell; it is told again once it
 has started. And cpus that became free in an event without a reply wait for somebody who
-may use them. Both are collected, and after a moment of quiet written straight to the
-cgroup files: a call of the runtime would do the same, and can dead-lock runtimes older than
+may use them. After a restart, besides, the runtime reports what it has on record, which
+is compared with the kernel once. All this is collected, and after a moment of quiet
+written straight to the cgroup files: a call of the runtime would do the same, and can dead-lock runtimes older than
 NRI 0.12.1. Where the files cannot be written the next reply takes the rest along.
 
 A pass runs on the event loop, between two events, and is short: what the ledger says and
@@ -12,10 +13,11 @@ what is written cannot come apart, because no event is answered in between.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from typing import Protocol
 
-from weka_cpuset.engine import CpuSet
+from weka_cpuset.engine import CpuSet, Phase
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.logs import Fields
 
@@ -28,17 +30,27 @@ LATEST_S = 1.0
 """A pass begins at the latest this long after the first cause, in seconds."""
 
 
+class Cpusets(Protocol):
+    """The kernel's cpusets by cgroup path; `cgroups.CpusetTree` is the real one."""
+
+    def read_cpus(self, path: str) -> CpuSet:
+        """Return a cgroup's cpus; raises OSError or ValueError."""
+
+    def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
+        """Set a cgroup's cpus, and memory nodes unless empty; raises OSError or ValueError."""
+
+
 class Settler:
     """Runs passes whenever an event has left something to settle.
 
     Args:
         handlers: Whose ledger is settled.
-        write: Writes cpus and memory nodes to a cgroup path; raises OSError or ValueError.
+        cpusets: What the kernel enforces.
     """
 
-    def __init__(self, handlers: Handlers, write: Callable[[str, CpuSet, CpuSet], None]) -> None:
+    def __init__(self, handlers: Handlers, cpusets: Cpusets) -> None:
         self._handlers = handlers
-        self._write = write
+        self._cpusets = cpusets
         self._due = asyncio.Event()
         self._last_event_s = 0.0
         handlers.on_unsettled = self.wake
@@ -61,18 +73,37 @@ class Settler:
 
     def _settle(self) -> None:
         """Write what is due; doubt what could not be written, so that a reply carries it."""
+        if self._handlers.unverified:
+            self._verify()
         failed: dict[str, Exception] = {}
         updates = self._handlers.take_due_updates()
         for update in updates:
             path = self._handlers.cgroup_of(update.container_id)
             try:
-                self._write(path, update.cpus, update.mems)
+                self._cpusets.write(path, update.cpus, update.mems)
             except Exception as error:  # noqa: BLE001  # whatever it was, a reply carries it
                 failed[update.container_id] = error
         if failed:
             self._handlers.doubt(frozenset(failed))
         if updates:
             self._report(len(updates), failed)
+
+    def _verify(self) -> None:
+        """Doubt the containers for which the kernel has other cpus than the runtime's record."""
+        self._handlers.unverified = False
+        drifted: set[str] = set()
+        ledger = self._handlers.ledger
+        for holding in ledger.holdings():
+            # What cannot be read cannot be compared; its own events will tell.
+            with contextlib.suppress(OSError, ValueError):
+                found = self._cpusets.read_cpus(holding.container.cgroup)
+                if holding.phase is Phase.RUNNING and found != ledger.told[holding.id]:
+                    drifted.add(holding.id)
+                    told = ledger.told[holding.id]
+                    fields = {"container": holding.label, "kernel": found, "record": told}
+                    log.warning("The kernel differs from the runtime's record %s", Fields(fields))
+        if drifted:
+            self._handlers.doubt(frozenset(drifted))
 
     def _report(self, count: int, failed: dict[str, Exception]) -> None:
         fields: dict[str, object] = {"updates": count - len(failed), "failed": len(failed)}

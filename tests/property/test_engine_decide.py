@@ -258,6 +258,9 @@ class Node(RuleBasedStateMachine):
         self.kernel.strangers |= changed
         self.ledger = rebuilt.ledger
         self.kernel.apply(rebuilt.updates, self.ledger)
+        # What the kernel missed is not on the runtime's record; the audit finds it.
+        missed = [one for one, process in self.kernel.processes.items() if process.lost]
+        self.decide(Doubt(frozenset(missed)))
 
     @invariant()
     def rules_hold(self) -> None:

@@ -46,14 +46,17 @@ class TestCheck:
         assert capsys.readouterr().err == ""
 
     def test_it_names_what_differs(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         """Missing and changed files are told; writing them mends it."""
         tool = generator("tools/generate_messages.py")
         (tmp_path / "nri").mkdir()
         for name in tool.PROTOS:
             (tmp_path / name).write_text((ROOT / "src" / name).read_text())
-        tool.SOURCE = tmp_path
+        monkeypatch.setattr(tool, "SOURCE", tmp_path)
         assert tool.main([]) == 0
         assert tool.main(["--check"]) == 0
         (tmp_path / "nri/nri_pb2.py").write_text("# edited\n")

@@ -184,7 +184,7 @@ def _grow(growers: Iterable[Change], held: CpuSet, limit: int | None, steps: _St
     for one in growers:
         target = one.wants - held
         complete &= target == one.wants
-        if target <= one.has and one.has != one.wants:
+        if target != one.wants and target <= one.has:
             continue
         if room is not None:
             if room <= 0:

@@ -21,7 +21,8 @@ HEADER = bytes(10)
 
 def streams(pieces: Iterable[bytes]) -> dict[int, bytes]:
     """Reads a trunk and returns the stream of each connection."""
-    reader, found = MuxReader(100), {}
+    reader = MuxReader(100)
+    found: dict[int, bytes] = {}
     for piece in pieces:
         for channel, part in reader.feed(memoryview(piece)):
             assert part

@@ -55,6 +55,12 @@ class TestCut:
         assert [pod for chunk in chunks for pod in chunk.pods] == all_pods
         assert [item for chunk in chunks for item in chunk.containers] == all_containers
 
+    @pytest.mark.parametrize("chunk_bytes", range(20, 60))
+    def test_small_objects_keep_the_limit_too(self, chunk_bytes: int) -> None:
+        """What stands around each object counts, most of all when there are many small ones."""
+        chunks = list(cut(pods(50), containers(50), chunk_bytes))
+        assert all(chunk.ByteSize() <= chunk_bytes for chunk in chunks)
+
     def test_an_object_beyond_the_limit_goes_alone(self) -> None:
         """It cannot be cut, and the others do not suffer."""
         items = [*containers(2), *containers(1, 5000), *containers(2)]
@@ -82,6 +88,8 @@ class TestMerge:
         more = SynchronizeRequest(more=True)
         state = SynchronizeRequest(pods=pods(1), more=True)
         assert merged([more, state, *[more] * 100, SynchronizeRequest()]).pods == pods(1)
+        merger = ChunkMerger(state.ByteSize())
+        assert [merger.add(chunk) for chunk in [state, *[more] * 100]] == [None] * 101
 
     def test_the_limit_counts_all_chunks_together(self) -> None:
         """The chunk that is too much is refused, also when it would be the last."""

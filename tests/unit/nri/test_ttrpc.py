@@ -21,7 +21,8 @@ MAX_MESSAGE, MAX_SKIPPED = 20, 50
 
 def messages(pieces: Iterable[bytes]) -> list[Message]:
     """Reads the stream of one logical connection."""
-    reader, found = MessageReader(MAX_MESSAGE, MAX_SKIPPED), []
+    reader = MessageReader(MAX_MESSAGE, MAX_SKIPPED)
+    found: list[Message] = []
     for piece in pieces:
         found += reader.feed(memoryview(piece))
     return found
@@ -99,7 +100,7 @@ class TestRequest:
         assert Request.parse(body) == Request("s", "m", b"", 2_000_000_000)
 
     def test_metadata_and_unknown_fields_are_ignored(self) -> None:
-        """containerd adds its namespace, tracing adds more, and a newer ttrpc who knows what."""
+        """The runtime adds its namespace, tracing adds more, and a newer ttrpc who knows what."""
         body = bytes.fromhex("0a0173 12016d 2a06 0a0161 120162 7a0178")
         assert Request.parse(body) == Request("s", "m", b"")
 

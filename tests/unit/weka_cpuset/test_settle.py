@@ -20,6 +20,13 @@ class Kernel:
 
     written: list[tuple[str, CpuSet]] = dataclasses.field(default_factory=list)
     failure: Exception | None = None
+    enforced: dict[str, CpuSet] = dataclasses.field(default_factory=dict)
+
+    def read_cpus(self, path: str) -> CpuSet:
+        """Return what is enforced for a cgroup that exists."""
+        if path not in self.enforced:
+            raise FileNotFoundError(path)
+        return self.enforced[path]
 
     def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
         """Note a write, or fail."""
@@ -46,7 +53,7 @@ def remove(handlers: Handlers, request: messages.CreateContainerRequest) -> None
 async def test_update_lost_in_the_start_window_is_written_again() -> None:
     """A container that was updated while it started gets its cpus from the kernel's files."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
-    settling = asyncio.create_task(Settler(handlers, kernel.write).run())
+    settling = asyncio.create_task(Settler(handlers, kernel).run())
     early = shared("early")
     handlers.create_container(early)
     owned = start(handlers, create("owner", 2000))
@@ -63,7 +70,7 @@ async def test_update_lost_in_the_start_window_is_written_again() -> None:
 async def test_storm_of_releases_costs_one_write_per_container() -> None:
     """Cpus that come free one after the other without replies are given back at once."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
-    settling = asyncio.create_task(Settler(handlers, kernel.write).run())
+    settling = asyncio.create_task(Settler(handlers, kernel).run())
     start(handlers, shared("web"))
     owners = [create(f"owner-{number}", 1000) for number in range(5)]
     for owner in owners:
@@ -81,7 +88,7 @@ async def test_storm_of_releases_costs_one_write_per_container() -> None:
 async def test_endless_storm_cannot_put_settling_off_for_ever() -> None:
     """Where events never pause, a pass begins a second after the first cause."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
-    settler = Settler(handlers, kernel.write)
+    settler = Settler(handlers, kernel)
     settling = asyncio.create_task(settler.run())
     start(handlers, shared("web"))
     owner = create("owner", 1000)
@@ -102,7 +109,7 @@ async def test_endless_storm_cannot_put_settling_off_for_ever() -> None:
 async def test_what_cannot_be_written_goes_with_the_next_reply(failure: Exception) -> None:
     """A read-only cgroup tree loses nothing: the next reply carries the rest, and no loop spins."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel(failure=failure)
-    settling = asyncio.create_task(Settler(handlers, kernel.write).run())
+    settling = asyncio.create_task(Settler(handlers, kernel).run())
     start(handlers, shared("web"))
     for name in ("first", "second"):
         start(handlers, create(name, 1000))
@@ -120,7 +127,7 @@ async def test_what_cannot_be_written_goes_with_the_next_reply(failure: Exceptio
 async def test_dry_run_writes_nothing() -> None:
     """In a dry run the cgroups are left alone."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=True), Kernel()
-    settling = asyncio.create_task(Settler(handlers, kernel.write).run())
+    settling = asyncio.create_task(Settler(handlers, kernel).run())
     start_requests = [shared("web"), create("owner", 1000)]
     for request in start_requests:
         handlers.create_container(request)
@@ -128,4 +135,23 @@ async def test_dry_run_writes_nothing() -> None:
     remove(handlers, start_requests[1])
     await asyncio.sleep(5)
     assert kernel.written == []
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_after_a_restart_the_kernel_is_compared_with_the_record() -> None:
+    """A container whose kernel cpuset is not the one on record is written again, no other."""
+    handlers = Handlers(EIGHT, Rules(), dry_run=False)
+    kernel = Kernel(enforced={"/kubepods/wrong": ALL, "/kubepods/right": CpuSet.of(range(2, 8))})
+    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    requests = [create("owner", 2000), shared("wrong"), shared("right"), shared("gone")]
+    for request, cpus in zip(requests, ("0-1", "2-7", "2-7", "2-7"), strict=True):
+        request.container.state = messages.ContainerState.CONTAINER_RUNNING
+        request.container.linux.resources.cpu.cpus = cpus
+    assert not handlers.synchronize(
+        [one.pod for one in requests], [one.container for one in requests]
+    )
+    await asyncio.sleep(QUIET_S * 1.5)
+    assert kernel.written == [("/kubepods/wrong", CpuSet.of(range(2, 8)))]
     settling.cancel()
