@@ -1,12 +1,12 @@
 """Settling: what no reply could carry is written to the containers' cgroups.
 
-Some things are left over after a reply. A container that an update met in the middle of its
-start may have kept its old cpus, which the runtime does not tell; it is told again once it
-has started. And cpus that became free in an event without a reply wait for somebody who
-may use them. After a restart, besides, the runtime reports what it has on record, which
-is compared with the kernel once. All this is collected, and after a moment of quiet
-written straight to the cgroup files: a call of the runtime would do the same, and can dead-lock runtimes older than
-NRI 0.12.1. Where the files cannot be written the next reply takes the rest along.
+Some things are left over after a reply. A container that an update met in the middle of
+its start may have kept its old cpus, which the runtime does not tell; it is told again once
+it has started. Cpus that became free in an event without a reply wait for somebody who may
+use them. And after a restart the runtime reports what it has on record, which is compared
+with the kernel once. All this is collected, and after a moment of quiet written straight to
+the cgroup files: a call of the runtime would do the same, and can dead-lock runtimes older
+than NRI 0.12.1. Where the files cannot be written the next reply takes the rest along.
 
 A pass runs on the event loop, between two events, and is short: what the ledger says and
 what is written cannot come apart, because no event is answered in between.
@@ -66,7 +66,8 @@ class Settler:
         while True:
             await self._due.wait()
             latest_s = clock() + LATEST_S
-            while clock() < (begin_s := min(self._last_event_s + QUIET_S, latest_s)):
+            # Each event in the meantime puts the beginning off.
+            while clock() < (begin_s := min(self._last_event_s + QUIET_S, latest_s)):  # noqa: ASYNC110
                 await asyncio.sleep(begin_s - clock())
             self._due.clear()
             self._settle()

@@ -24,8 +24,6 @@ class _HasPod(Protocol):
     @property
     def pod(self) -> messages.PodSandbox: ...
 
-    def HasField(self, field_name: str) -> bool: ...  # noqa: N802  # protobuf's name
-
 
 def pod_facts(pod: messages.PodSandbox) -> PodFacts:
     """Return the facts of a pod; every part of the message may be missing."""
