@@ -51,7 +51,7 @@ class RawPeer:
     """One end of a trunk, driven by hand: nothing is answered unless the test does it."""
 
     def __init__(self, sock: socket.socket, session: Session) -> None:
-        sock.setblocking(False)  # noqa: FBT003  # takes no keywords
+        sock.setblocking(False)
         self.sock = sock
         self.session = session
         self._loop = asyncio.get_running_loop()
@@ -194,7 +194,7 @@ async def served(
 ) -> AsyncIterator[tuple[Connection, RawPeer]]:
     """A connection with a peer at the other end that is driven by hand."""
     ours, theirs = socket.socketpair()
-    ours.setblocking(False)  # noqa: FBT003  # takes no keywords
+    ours.setblocking(False)
     connection = Connection(Session(side, limits or Limits()), service)
     peer_side = Side.RUNTIME if side is Side.PLUGIN else Side.PLUGIN
     peer = RawPeer(theirs, Session(peer_side, Limits(max_pending_calls=2000)))
@@ -211,13 +211,13 @@ async def served(
 async def linked(
     handler: RecordingPlugin,
     runtime: RecordingRuntime | None = None,
-    settings: RuntimeSettings = RuntimeSettings(),  # frozen
+    settings: RuntimeSettings | None = None,
 ) -> AsyncIterator[tuple[PluginConnection, PluginLink]]:
     """A plugin that is registered at a runtime; real connections on both sides."""
     ours, theirs = socket.socketpair()
     plugin, link = await asyncio.gather(
         connect(InheritedEndpoint(theirs.detach()), IDENTITY, handler),
-        PluginLink.accept(ours, runtime or RecordingRuntime(), settings),
+        PluginLink.accept(ours, runtime or RecordingRuntime(), settings or RuntimeSettings()),
     )
     try:
         yield plugin, link

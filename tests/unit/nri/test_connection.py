@@ -288,7 +288,7 @@ async def test_until_ends_with_the_connection() -> None:
 async def test_connection_that_ended_before_its_transport_came() -> None:
     """The transport is closed at once."""
     ours, theirs = socket.socketpair()
-    ours.setblocking(False)  # noqa: FBT003  # takes no keywords
+    ours.setblocking(False)
     connection = Connection(Session(Side.PLUGIN), ScriptedService())
     connection.abort()
     await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, ours)
@@ -439,7 +439,7 @@ async def test_answer_in_the_turn_of_the_timeout_leaves_no_trace(fails: bool) ->
 async def test_call_before_the_transport_is_there_is_sent_when_it_comes() -> None:
     """Nothing is lost between creation and connection."""
     ours, theirs = socket.socketpair()
-    ours.setblocking(False)  # noqa: FBT003  # takes no keywords
+    ours.setblocking(False)
     connection = Connection(Session(Side.PLUGIN), ScriptedService())
     waiting = asyncio.ensure_future(connection.call(REGISTER_PLUGIN, RegisterPluginRequest()))
     await asyncio.sleep(0)
