@@ -177,6 +177,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Reports the end. EOF, a reset and a broken pipe mean the same thing."""
         self._end(ConnectionLost(str(exc) if exc else "the transport was closed"))
+        self._transport = None  # in Python 3.11 its abort fails from now on
         if not self._closed.done():
             self._closed.set_result(None)
 

@@ -105,15 +105,21 @@ def adjustment_message(adjustment: Adjustment) -> messages.ContainerAdjustment:
 
 def update_messages(updates: Iterable[CpusetUpdate]) -> list[messages.ContainerUpdate]:
     """Return the messages that give running containers their cpusets, in the same order."""
-    # Most updates of a reply give the same cpuset to many containers.
-    texts: dict[int, str] = {}
+    # Most updates of a reply give the same cpuset to many containers, so its message is
+    # made once: a reply with hundreds of updates is the dearest that a handler makes.
+    cpusets: dict[tuple[int, int], messages.LinuxContainerUpdate] = {}
     result = []
     for update in updates:
-        mask = update.cpus.mask
-        cpus = texts.get(mask)
-        if cpus is None:
-            cpus = texts[mask] = str(update.cpus)
-        result.append(messages.cpu_update(update.container_id, cpus, str(update.mems)))
+        key = (update.cpus.mask, update.mems.mask)
+        linux = cpusets.get(key)
+        if linux is None:
+            linux = messages.cpu_update("", str(update.cpus), str(update.mems)).linux
+            cpusets[key] = linux
+        result.append(
+            messages.ContainerUpdate(
+                container_id=update.container_id, linux=linux, ignore_failure=True
+            )
+        )
     return result
 
 

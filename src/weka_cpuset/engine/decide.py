@@ -209,9 +209,11 @@ def _adjust(draft: Draft, container_id: str, ordered: Ordered) -> CpuSet:
 
 
 def _placed(draft: Draft, outcome: Outcome, container_id: str, ordered: Ordered) -> Decision:
-    """Make the decision for a container at hand."""
-    cpus = _adjust(draft, container_id, ordered)
-    adjustment = Adjustment(cpus, draft.mems(container_id))
+    """Make the decision for a container at hand; a starved one stays as it is."""
+    adjustment = None
+    if draft.wanted(container_id):
+        cpus = _adjust(draft, container_id, ordered)
+        adjustment = Adjustment(cpus, draft.mems(container_id))
     return Decision(draft.freeze(), outcome, adjustment, _updates(draft, ordered.steps))
 
 
@@ -225,9 +227,9 @@ def _create(ledger: Ledger, event: Create, limit: int | None) -> Decision:
     container = event.container
     if container.id in ledger.ended:
         return Decision(ledger, Outcome.NOTHING)
-    draft = Draft(ledger)
     if ledger.holding(container.id) is not None:
-        return _repeat(draft, container.id, limit)
+        return _repeat(ledger, container.id)
+    draft = Draft(ledger)
     family = family_of(event.pod, container)
     _give_way(draft, family, container.name)
     siblings = [one.container for one in _members(draft, family)]
@@ -241,14 +243,14 @@ def _create(ledger: Ledger, event: Create, limit: int | None) -> Decision:
     return replace(decision, moves=tuple(moves), notices=found.notices)
 
 
-def _repeat(draft: Draft, container_id: str, limit: int | None) -> Decision:
-    """Answer the Create of a container that is held already as it was answered before."""
-    wants = draft.wanted(container_id)
-    pending = not draft.settled and wants != draft.told[container_id]
-    ordered = _reply(draft, limit=limit, at_hand=container_id)
-    draft.settled &= not pending
-    adjustment = Adjustment(wants, draft.mems(container_id)) if wants else None
-    return Decision(draft.freeze(), Outcome.UNCHANGED, adjustment, _updates(draft, ordered.steps))
+def _repeat(ledger: Ledger, container_id: str) -> Decision:
+    """Answer the Create of a container that is held already as it was answered before.
+
+    No update goes with it: its own could not, and others may depend on that one.
+    """
+    wants = ledger.cpus_of(container_id)
+    adjustment = Adjustment(wants, ledger.mems_of(container_id)) if wants else None
+    return Decision(ledger, Outcome.UNCHANGED, adjustment)
 
 
 def _members(draft: Draft, family: str) -> list[Holding]:
@@ -288,8 +290,6 @@ def _update(ledger: Ledger, event: Update, limit: int | None) -> Decision:
     has = draft.told[container.id] | draft.doubts.get(container.id, CpuSet.EMPTY)
     leaving = CpuSet.EMPTY if held.cpus is None else has
     ordered = _reply(draft, limit=limit, at_hand=container.id, leaving=leaving, keeping=has)
-    if not draft.wanted(container.id):
-        return Decision(draft.freeze(), Outcome.UNCHANGED)
     same = draft.wanted(container.id) == ledger.cpus_of(container.id)
     outcome = Outcome.UNCHANGED if same else Outcome.PLACED
     decision = _placed(draft, outcome, container.id, ordered)
@@ -348,8 +348,6 @@ def _update_unknown(draft: Draft, event: Update, limit: int | None) -> Decision:
     moves, notices = adopt(draft, unjudged)
     has = draft.told[container.id]
     ordered = _reply(draft, limit=limit, at_hand=container.id, keeping=has)
-    if not draft.wanted(container.id):
-        return Decision(draft.freeze(), Outcome.ADOPTED, notices=notices)
     decision = _placed(draft, Outcome.ADOPTED, container.id, ordered)
     return replace(decision, moves=tuple(moves), notices=notices)
 

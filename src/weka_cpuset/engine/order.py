@@ -134,14 +134,14 @@ def _shrink_owners(ranked: Iterable[Change], steps: _Steps) -> list[Change]:
 
 
 def _shrink_shared(losers: list[Change], held: CpuSet, steps: _Steps) -> bool:
-    """Take shared containers off what others will own, without cpus still held.
+    """Take shared containers off what others will own, and give them nothing still held.
 
     Returns:
         Whether all that were served have all they want.
     """
     complete = True
     for one in list(losers):
-        target = one.wants - held
+        target = one.wants - (held - one.has)
         if target:
             steps.append((one.container_id, target, Step.SHRINK))
             complete &= target == one.wants
@@ -182,7 +182,7 @@ def _grow(growers: Iterable[Change], held: CpuSet, limit: int | None, steps: _St
     complete = True
     room = limit
     for one in growers:
-        target = one.wants - held
+        target = one.wants - (held - one.has)
         complete &= target == one.wants
         if target != one.wants and target <= one.has:
             continue

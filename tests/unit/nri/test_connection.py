@@ -226,6 +226,21 @@ async def test_close_writes_what_waits_before() -> None:
 
 
 @pytest.mark.asyncio
+async def test_abort_and_close_after_the_end_do_nothing() -> None:
+    """Also when the transport closed itself after it had written the rest of its buffer."""
+    response = StopContainerResponse(update=[cpu_update("x" * 1_000_000, "0")])
+    async with served(ScriptedService(lambda _: response)) as (connection, peer):
+        peer.session.call(STOP_CONTAINER, stop("a"))
+        connection.data_received(b"".join(peer.session.data_to_send()))
+        connection.close()
+        assert await peer.drained()
+        await connection.wait_closed()
+        connection.abort(ConnectionLost("late"))
+        connection.close()
+        assert await connection.wait_closed() is None
+
+
+@pytest.mark.asyncio
 async def test_abort_ends_what_close_cannot() -> None:
     """A peer that never reads cannot keep a connection open; the first reason counts."""
     response = StopContainerResponse(update=[cpu_update("x" * 1_000_000, "0")])
@@ -414,7 +429,7 @@ async def test_call_that_times_out_does_not_end_the_connection(looptime: float) 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("fails", [True, False])
-async def test_answer_in_the_turn_of_the_timeout_leaves_no_trace(fails: bool) -> None:  # noqa: FBT001
+async def test_answer_in_the_turn_of_the_timeout_leaves_no_trace(fails: bool) -> None:
     """A call that was given up in the same turn swallows its answer; nothing is reported."""
     reports: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))

@@ -110,7 +110,7 @@ async def registering(limits: Limits | None = None) -> AsyncIterator[Registering
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("configure_first", [True, False])
-async def test_registers_in_both_orders(configure_first: bool) -> None:  # noqa: FBT001
+async def test_registers_in_both_orders(configure_first: bool) -> None:
     """Configure is served before the reply to RegisterPlugin arrived, and after."""
     async with registering() as case:
         runtime = case.runtime
@@ -149,7 +149,7 @@ def test_unsolicited_updates_are_not_safe_on_old_runtimes(version: str) -> None:
 @pytest.mark.asyncio
 @pytest.mark.looptime
 @pytest.mark.parametrize("replies", [True, False])
-async def test_registration_has_a_deadline(looptime: float, replies: bool) -> None:  # noqa: FBT001
+async def test_registration_has_a_deadline(looptime: float, replies: bool) -> None:
     """A runtime that does not reply, or does not configure, is given up after 30 s."""
     async with registering() as case:
         registration = await case.runtime.expect(RequestReceived)
