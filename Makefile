@@ -37,6 +37,7 @@ integration: setup ## The daemon against a small runtime over a real socket
 	$(PYTEST) tests/integration
 
 e2e: setup ## The daemon under a real containerd (needs root; fetches Debian packages)
+	$(BIN)/python -m tests.e2e.packages
 	$(PYTEST) tests/e2e
 
 bench: setup ## Handler cost, start-up time, memory

@@ -249,10 +249,13 @@ async def good_pair() -> GoodPair:
     return GoodPair(plugin, link, handler)
 
 
-async def foolish_runtime(listener: socket.socket, kind: Kind, rng: random.Random) -> None:
-    """Takes one plugin, and answers it with what is no answer."""
-    sock, _ = await asyncio.get_running_loop().sock_accept(listener)
-    await play(sock, kind, rng)
+async def foolish_runtimes(listener: socket.socket, rng: random.Random) -> None:
+    """Takes a batch of plugins, and answers each with what is no answer."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as playing:
+        for number in range(BATCH):
+            sock, _ = await loop.sock_accept(listener)
+            playing.create_task(play(sock, KINDS[number % len(KINDS)], rng))
 
 
 async def attempt(path: str) -> None:
@@ -272,9 +275,8 @@ async def test_plugin_survives_malformed_runtimes(path: str) -> None:
         good = await good_pair()
         before = Footprint.now()
         for batch in range(WARM_UP + PEERS // BATCH):
-            runtimes = [foolish_runtime(listener, KINDS[n % len(KINDS)], rng) for n in range(BATCH)]
             attempts = [attempt(path) for _ in range(BATCH)]
-            await asyncio.gather(good.ask(), *runtimes, *attempts)
+            await asyncio.gather(good.ask(), foolish_runtimes(listener, rng), *attempts)
             await good.ask()
             if batch == WARM_UP - 1:
                 before = Footprint.now()

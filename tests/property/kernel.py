@@ -63,7 +63,9 @@ class Kernel:
             self.check(ledger)
         # A container created behind the engine's back overlaps others until the reply
         # that tells everybody is through.
-        self.strangers.difference_update(named)
+        for update in updates:
+            if update.cpus == ledger.cpus_of(update.container_id):
+                self.strangers.discard(update.container_id)
 
     def set(self, container_id: str, cpus: CpuSet) -> None:
         """Apply one cpuset."""

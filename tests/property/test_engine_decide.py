@@ -53,7 +53,9 @@ class Node(RuleBasedStateMachine):
     loses = False
 
     @initialize(
-        machine=st.sampled_from(sorted(MACHINES)), reserve=st.booleans(), least=st.sampled_from([0, 0, 1])
+        machine=st.sampled_from(sorted(MACHINES)),
+        reserve=st.booleans(),
+        least=st.sampled_from([0, 0, 1]),
     )
     def boot(self, machine: str, reserve: bool, least: int) -> None:
         """Start an empty node."""
@@ -146,9 +148,7 @@ class Node(RuleBasedStateMachine):
         return container(one, whole=whole, cpus=str(process.record) if process else "")
 
     @rule(data=st.data(), whole=st.integers(0, 4), limit=LIMITS, repeat=st.booleans())
-    def resize(
-        self, data: st.DataObject, whole: int, limit: int | None, repeat: bool
-    ) -> None:
+    def resize(self, data: st.DataObject, whole: int, limit: int | None, repeat: bool) -> None:
         """Change a container's resources; its own cpuset is applied after those of others."""
         one = self.live(data)
         if one is None:

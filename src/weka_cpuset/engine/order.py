@@ -95,18 +95,18 @@ def order(
     movers = _shrink_owners(ranked, steps)
     losers = [one for one in ranked if one.kind is Class.SHARED and not one.has <= one.wants]
     growers = [one for one in ranked if one.kind is Class.SHARED and one.has <= one.wants]
+    parked: list[Change] = []
     finished = True
     progress = True
     while progress:
         before = len(steps)
-        held = _held(movers) | leaving
-        finished &= _shrink_shared(losers, held, steps)
+        finished &= _shrink_shared(losers, _held(movers + parked) | leaving, steps)
         _move(movers, _held(losers) | leaving | keeping, steps)
-        progress = len(steps) > before
-    owned = _held(movers)
+        progress = len(steps) > before or _park(movers, parked, steps)
+    owned = _held(movers + parked)
     finished &= _grow(growers, owned | leaving, limit, steps)
-    occupied = owned | _held(losers)
-    return Ordered(steps, owned, occupied, finished and not movers and not losers)
+    finished &= not (movers or parked or losers)
+    return Ordered(steps, owned, owned | _held(losers), finished)
 
 
 _Steps = list[tuple[str, CpuSet, Step]]
@@ -160,6 +160,28 @@ def _move(movers: list[Change], taken: CpuSet, steps: _Steps) -> None:
                 steps.append((one.container_id, one.wants, step))
                 movers.remove(one)
                 served = True
+
+
+def _park(movers: list[Change], parked: list[Change], steps: _Steps) -> bool:
+    """Let one of several owners that wait for each other leave what it does not want.
+
+    That happens when a container turns out to be annotated or integer after it has run on
+    the pool: those it displaces need cpus of the pool. It gets the rest with the next reply.
+
+    Returns:
+        Whether one could.
+    """
+    for one in movers:
+        wanted = CpuSet.EMPTY
+        for other in movers:
+            wanted |= other.wants if other is not one else CpuSet.EMPTY
+        room = (one.wants & one.has) or one.has - wanted
+        if room and room != one.has:
+            steps.append((one.container_id, room, Step.SHRINK))
+            movers.remove(one)
+            parked.append(one._replace(has=room))
+            return True
+    return False
 
 
 def _is_clear(one: Change, movers: Iterable[Change], taken: CpuSet) -> bool:
