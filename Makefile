@@ -32,6 +32,7 @@ unit: setup ## Tests of each module
 
 property: setup ## State machines and properties against slow obvious models
 	$(PYTEST) tests/property
+	$(BIN)/python fuzz/fuzz_session.py --rounds 2000 --seed 1
 
 integration: setup ## The daemon against a small runtime over a real socket
 	$(PYTEST) tests/integration

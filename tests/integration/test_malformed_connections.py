@@ -75,8 +75,8 @@ def malformed(kind: Kind, rng: random.Random) -> bytes:
             whole = frame(rng.choice([1, 2]), message(1, rng.choice([1, 2]), rng.randbytes(200)))
             return whole[: rng.randrange(1, len(whole))]
         case Kind.WRONG_IDS:
-            ids = [(rng.randrange(8), rng.randrange(6), rng.randrange(5)) for _ in range(20)]
-            return b"".join(frame(channel, message(*rest)) for channel, *rest in ids)
+            messages = [message(rng.randrange(6), rng.randrange(5)) for _ in range(20)]
+            return b"".join(frame(rng.randrange(8), each) for each in messages)
         case Kind.OVERSIZED:
             if rng.random() < 0.5:
                 return struct.pack(">II", rng.choice([1, 2, 9]), rng.randrange(1 << 27, 1 << 32))
@@ -126,6 +126,7 @@ class Runtime:
     """A runtime that listens, and takes every client in a task of its own."""
 
     listener: socket.socket
+    patience_s: float = 5.0
     links: asyncio.Queue[PluginLink] = field(default_factory=asyncio.Queue)
     failures: list[Exception] = field(default_factory=list)
     unexpected: list[BaseException] = field(default_factory=list)
@@ -146,7 +147,7 @@ class Runtime:
             await asyncio.wait(set(self._accepting))
 
     async def _accept(self, sock: socket.socket) -> None:
-        settings = RuntimeSettings(registration_timeout_s=PATIENCE_S, request_timeout_s=5)
+        settings = RuntimeSettings(registration_timeout_s=self.patience_s, request_timeout_s=5)
         try:
             self.links.put_nowait(await PluginLink.accept(sock, RecordingRuntime(), settings))
         except RegistrationFailed as failure:
@@ -217,6 +218,7 @@ async def test_runtime_survives_malformed_plugins(path: str) -> None:
         handler = RecordingPlugin()
         plugin = await connect(SocketEndpoint(path), IDENTITY, handler)
         good = GoodPair(plugin, await runtime.links.get(), handler)
+        runtime.patience_s = PATIENCE_S
         before = Footprint.now()
         for batch in range(WARM_UP + PEERS // BATCH):
             clients = [client(path, KINDS[n % len(KINDS)], rng) for n in range(BATCH)]

@@ -173,10 +173,11 @@ class Node(RuleBasedStateMachine):
                 assert grown.isdisjoint(before) or self.kernel.processes[one].lost
         decision = self.decide(event, limit)
         assert all(update.container_id != one for update in decision.updates)
-        if not stranger or decision.adjustment is not None:
-            self.kernel.strangers.discard(one)
         if decision.adjustment is not None:
             self.kernel.set(one, decision.adjustment.cpus)
+            stranger = decision.adjustment.cpus != self.ledger.cpus_of(one)
+        if not stranger:
+            self.kernel.strangers.discard(one)
         return decision
 
     @rule(data=st.data(), limit=LIMITS)

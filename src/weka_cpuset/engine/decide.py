@@ -187,33 +187,28 @@ def tell_due(draft: Draft, limit: int | None = None) -> tuple[CpusetUpdate, ...]
     return _updates(draft, _reply(draft, limit=limit).steps)
 
 
-def _adjust(draft: Draft, container_id: str, ordered: Ordered) -> CpuSet:
-    """Give the container at hand its cpus, once the updates have been applied.
+def _own_cpus(draft: Draft, container_id: str, ordered: Ordered) -> CpuSet:
+    """Tell which of its cpus the container at hand can have once the updates are applied.
 
-    Raises:
-        CpusStillInUse: Others could not leave them yet.
+    If others could not leave all of them it gets the rest for now, or else leaves the
+    cpus that these others wait for, and gets its own with a later reply.
     """
     wants = draft.wanted(container_id)
     has = draft.told.get(container_id, CpuSet.EMPTY)
-    if container_id in draft.exclusive:
-        cpus = wants
-        if not (wants - has).isdisjoint(ordered.occupied):
-            raise CpusStillInUse(wants & ordered.occupied)
-    else:
-        cpus = wants - ordered.owned
-        if not cpus:
-            raise CpusStillInUse(wants)
-    draft.tell(container_id, cpus)
-    draft.settled &= cpus == wants
-    return cpus
+    held = ordered.owned if container_id in draft.shared else ordered.occupied
+    if (wants - has).isdisjoint(held):
+        return wants
+    return wants - held or has - held - ordered.awaited
 
 
 def _placed(draft: Draft, outcome: Outcome, container_id: str, ordered: Ordered) -> Decision:
-    """Make the decision for a container at hand; a starved one stays as it is."""
+    """Make the decision for a container at hand; one that can have nothing stays as it is."""
+    cpus = _own_cpus(draft, container_id, ordered)
     adjustment = None
-    if draft.wanted(container_id):
-        cpus = _adjust(draft, container_id, ordered)
+    if cpus:
+        draft.tell(container_id, cpus)
         adjustment = Adjustment(cpus, draft.mems(container_id))
+    draft.settled &= cpus == draft.wanted(container_id)
     return Decision(draft.freeze(), outcome, adjustment, _updates(draft, ordered.steps))
 
 
@@ -239,6 +234,10 @@ def _create(ledger: Ledger, event: Create, limit: int | None) -> Decision:
     holding = Holding(event.pod, container, found.demand, found.why, None, Phase.CREATED)
     moves = place(draft, holding)
     ordered = _reply(draft, limit=limit, at_hand=container.id)
+    wants = draft.wanted(container.id)
+    held = ordered.occupied if container.id in draft.exclusive else ordered.owned
+    if not wants.isdisjoint(held) and (container.id in draft.exclusive or wants <= held):
+        raise CpusStillInUse(wants & held)
     decision = _placed(draft, Outcome.PLACED, container.id, ordered)
     return replace(decision, moves=tuple(moves), notices=found.notices)
 

@@ -62,12 +62,14 @@ class Ordered(NamedTuple):
         steps: (container, cpus, step), in the order in which they must be applied.
         owned: Cpus that owners could not leave yet; nobody else gets them now.
         occupied: Cpus that anybody could not leave yet; no other owner gets them now.
+        awaited: Cpus that owners wait for; who can leaves them.
         finished: Whether every container then has what it wants.
     """
 
     steps: list[tuple[str, CpuSet, Step]]
     owned: CpuSet
     occupied: CpuSet
+    awaited: CpuSet
     finished: bool
 
 
@@ -102,11 +104,16 @@ def order(
         before = len(steps)
         finished &= _shrink_shared(losers, _held(movers + parked) | leaving, steps)
         _move(movers, _held(losers) | leaving | keeping, steps)
-        progress = len(steps) > before or _park(movers, parked, steps)
+        if len(steps) == before:
+            # Owners that wait for the container at hand only have to wait for its turn.
+            progress = not keeping and _park(movers, parked, steps)
     owned = _held(movers + parked)
     finished &= _grow(growers, owned | leaving, limit, steps)
     finished &= not (movers or parked or losers)
-    return Ordered(steps, owned, owned | _held(losers), finished)
+    awaited = CpuSet.EMPTY
+    for one in movers:
+        awaited |= one.wants
+    return Ordered(steps, owned, owned | _held(losers), awaited, finished)
 
 
 _Steps = list[tuple[str, CpuSet, Step]]
