@@ -1,6 +1,7 @@
 """Run all benches: `python -m bench`."""
 
-from bench import handler, startup
+from bench import containerd, handler, startup
 
 handler.report()
 startup.report()
+containerd.report()

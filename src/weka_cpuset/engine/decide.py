@@ -159,11 +159,11 @@ def due(draft: Draft, at_hand: str = "") -> list[Change]:
 
 def _compare(draft: Draft, holding: Holding, wants: CpuSet, changes: list[Change]) -> None:
     """Add a change if a container has not, or may not have, what it shall have."""
-    has = draft.told[holding.id]
+    told = draft.told[holding.id]
     doubt = draft.doubts.get(holding.id) if holding.phase is Phase.RUNNING else None
-    if has != wants or doubt is not None:
-        all_it_may_have = has if doubt is None else has | doubt
-        changes.append(Change(holding.id, holding.kind, all_it_may_have, wants))
+    if told != wants or doubt is not None:
+        may = told if doubt is None else told | doubt
+        changes.append(Change(holding.id, holding.kind, told, may, wants))
 
 
 def _reply(

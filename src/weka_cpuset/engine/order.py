@@ -45,13 +45,15 @@ class Change(NamedTuple):
     Attributes:
         container_id: The container.
         kind: The class it is held as.
-        has: All cpus it may have now.
+        told: The cpus it was last told; being told these again gives it nothing new.
+        may: All cpus it may have now, those it was told included.
         wants: The cpus it shall have; not empty.
     """
 
     container_id: str
     kind: Class
-    has: CpuSet
+    told: CpuSet
+    may: CpuSet
     wants: CpuSet
 
 
@@ -95,8 +97,8 @@ def order(
     ranked = sorted(changes)
     steps: list[tuple[str, CpuSet, Step]] = []
     movers = _shrink_owners(ranked, steps)
-    losers = [one for one in ranked if one.kind is Class.SHARED and not one.has <= one.wants]
-    growers = [one for one in ranked if one.kind is Class.SHARED and one.has <= one.wants]
+    losers = [one for one in ranked if one.kind is Class.SHARED and not one.may <= one.wants]
+    growers = [one for one in ranked if one.kind is Class.SHARED and one.may <= one.wants]
     parked: list[Change] = []
     finished = True
     progress = True
@@ -122,7 +124,7 @@ _Steps = list[tuple[str, CpuSet, Step]]
 def _held(changes: Iterable[Change]) -> CpuSet:
     mask = 0
     for one in changes:
-        mask |= one.has.mask
+        mask |= one.may.mask
     return CpuSet(mask)
 
 
@@ -133,10 +135,10 @@ def _shrink_owners(ranked: Iterable[Change], steps: _Steps) -> list[Change]:
     for one in ranked:
         if one.kind is Class.SHARED:
             continue
-        if one.wants <= one.has:
+        if one.wants <= one.told:
             steps.append((one.container_id, one.wants, Step.SHRINK))
         else:
-            (growing if one.has <= one.wants else moving).append(one)
+            (growing if one.may <= one.wants else moving).append(one)
     return moving + growing
 
 
@@ -148,7 +150,7 @@ def _shrink_shared(losers: list[Change], held: CpuSet, steps: _Steps) -> bool:
     """
     complete = True
     for one in list(losers):
-        target = one.wants - (held - one.has)
+        target = one.wants - (held - one.told)
         if target:
             steps.append((one.container_id, target, Step.SHRINK))
             complete &= target == one.wants
@@ -163,7 +165,7 @@ def _move(movers: list[Change], taken: CpuSet, steps: _Steps) -> None:
         served = False
         for one in list(movers):
             if _is_clear(one, movers, taken):
-                step = Step.GRANT if one.has <= one.wants else Step.MOVE
+                step = Step.GRANT if one.may <= one.wants else Step.MOVE
                 steps.append((one.container_id, one.wants, step))
                 movers.remove(one)
                 served = True
@@ -182,11 +184,11 @@ def _park(movers: list[Change], parked: list[Change], steps: _Steps) -> bool:
         wanted = CpuSet.EMPTY
         for other in movers:
             wanted |= other.wants if other is not one else CpuSet.EMPTY
-        room = (one.wants & one.has) or one.has - wanted
-        if room and room != one.has:
+        room = (one.wants & one.told) or one.told - wanted
+        if room and room != one.may:
             steps.append((one.container_id, room, Step.SHRINK))
             movers.remove(one)
-            parked.append(one._replace(has=room))
+            parked.append(one._replace(may=room))
             return True
     return False
 
@@ -196,7 +198,7 @@ def _is_clear(one: Change, movers: Iterable[Change], taken: CpuSet) -> bool:
     if not one.wants.isdisjoint(taken):
         return False
     return all(
-        one.wants.isdisjoint(other.has)
+        one.wants.isdisjoint(other.may)
         for other in movers
         if other is not one and not (one.kind is other.kind is Class.ANNOTATED)
     )
@@ -211,9 +213,9 @@ def _grow(growers: Iterable[Change], held: CpuSet, limit: int | None, steps: _St
     complete = True
     room = limit
     for one in growers:
-        target = one.wants - (held - one.has)
+        target = one.wants - (held - one.told)
         complete &= target == one.wants
-        if target != one.wants and target <= one.has:
+        if target != one.wants and target <= one.told:
             continue
         if room is not None:
             if room <= 0:
