@@ -61,11 +61,15 @@ class Kernel:
             assert update.container_id in self.processes, f"{update.container_id} has ended"
             self.set(update.container_id, update.cpus)
             self.check(ledger)
-        # A container created behind the engine's back overlaps others until the reply
-        # that tells everybody is through.
-        for update in updates:
-            if update.cpus == ledger.cpus_of(update.container_id):
-                self.strangers.discard(update.container_id)
+        self.welcome(ledger)
+
+    def welcome(self, ledger: Ledger) -> None:
+        """Check containers that came behind the engine's back once all replies are through.
+
+        Until then they overlap others: no order of updates can help that.
+        """
+        if ledger.settled:
+            self.strangers.clear()
 
     def set(self, container_id: str, cpus: CpuSet) -> None:
         """Apply one cpuset."""
