@@ -6,7 +6,6 @@ queue fills up, further records are dropped and counted, and events go on being 
 when the output lives again one line says how many were dropped.
 """
 
-import contextlib
 import dataclasses
 import datetime
 import io
@@ -39,18 +38,21 @@ LEVELS: Mapping[settings.LogLevel, int] = {
 class _BoundedQueue(logging.Handler):
     """Takes records on any thread without blocking; counts those that do not fit."""
 
-    def __init__(self, records: "queue.Queue[logging.LogRecord | None]") -> None:
+    def __init__(
+        self, records: "queue.SimpleQueue[logging.LogRecord | None]", capacity: int
+    ) -> None:
         super().__init__()
         self.records = records
+        self.capacity = capacity
         self.dropped = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         # The record is formatted by the writer's thread, so its arguments must be
         # immutable values. logging holds this handler's own lock here, which only
         # this method takes, so no thread waits for output.
-        try:
-            self.records.put_nowait(record)
-        except queue.Full:
+        if self.records.qsize() < self.capacity:
+            self.records.put(record)
+        else:
             self.dropped += 1
 
 
@@ -69,8 +71,8 @@ class Log:
         stream: TextIO | None = None,
         capacity: int = MAX_QUEUED_RECORDS,
     ) -> None:
-        self._records: queue.Queue[logging.LogRecord | None] = queue.Queue(capacity)
-        self._queue = _BoundedQueue(self._records)
+        self._records: queue.SimpleQueue[logging.LogRecord | None] = queue.SimpleQueue()
+        self._queue = _BoundedQueue(self._records, capacity)
         self._queue.setLevel(LEVELS[config.level])
         self._output = _output(config, stream)
         self._output.setFormatter(_FORMATTERS[config.format]())
@@ -87,6 +89,9 @@ class Log:
         # Errors in formatting go to standard error by default, which may be the very
         # thing that hangs.
         logging.raiseExceptions = False
+        # What no line shows need not be found out for each record ("Optimization" in
+        # the logging HOWTO): a handler waits for it.
+        logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
         root = logging.getLogger()
         root.handlers[:] = [self._queue]
         root.setLevel(self._queue.level)
@@ -95,10 +100,8 @@ class Log:
     def close(self) -> None:
         """Write what is queued, for half a second at most, and stop."""
         logging.getLogger().removeHandler(self._queue)
-        # A queue that stays full means that the writer hangs: then there is nobody to tell.
-        with contextlib.suppress(queue.Full):
-            self._records.put(None, timeout=FLUSH_DEADLINE_S / 2)
-            self._thread.join(FLUSH_DEADLINE_S / 2)
+        self._records.put(None)
+        self._thread.join(FLUSH_DEADLINE_S)
         if not self._thread.is_alive():
             self._output.close()
 

@@ -35,7 +35,9 @@ class HangingStream(io.StringIO):
 def open_log() -> Iterator[OpenLog]:
     """Open logs which are closed, and the root logger restored, after the test."""
     root = logging.getLogger()
-    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    switches = ("raiseExceptions", "logThreads", "logProcesses", "logMultiprocessing")
+    before = {name: getattr(logging, name) for name in switches}
+    handlers, level = root.handlers[:], root.level
     opened: list[Log] = []
 
     def open_one(config: LogSettings, **options: object) -> Log:
@@ -47,7 +49,8 @@ def open_log() -> Iterator[OpenLog]:
     for one in opened:
         one.close()
     root.handlers[:], root.level = handlers, level
-    logging.raiseExceptions = raising
+    for name, value in before.items():
+        setattr(logging, name, value)
 
 
 def test_text_line_has_level_message_and_fields(open_log: OpenLog) -> None:
