@@ -246,7 +246,12 @@ class Handlers:
         before = self.ledger
         decision = decide(before, event)
         self.ledger = decision.ledger
-        if not self.ledger.settled:
+        ended = before.holding(subject) if decision.outcome is Outcome.RELEASED else None
+        if ended is not None and ended.phase is Phase.CREATED:
+            # It never started: its creation may have failed after our reply, and then the
+            # runtime has thrown the reply away, updates of others included.
+            self.unverified = True
+        if self.unverified or not self.ledger.settled:
             self.on_unsettled()
         for notice in decision.notices:
             self._warn(name, notice)
@@ -299,7 +304,8 @@ def _fields(name: str, subject: str, before: Ledger, decision: Decision) -> dict
         if decision.outcome is Outcome.RELEASED:
             fields["reason"] = "container removal"
     if decision.refusal is not None:
-        fields["reason"] = decision.refusal
+        # As text: the exception would keep its whole traceback alive in the log's queue.
+        fields["reason"] = str(decision.refusal)
     fields["pool"] = after.pool
     return fields
 

@@ -107,9 +107,17 @@ class Log:
 
     def _write(self) -> None:
         while (record := self._records.get()) is not None:
-            self._output.handle(record)
-            if self._queue.dropped != self._reported:
+            if not self._written(record):
+                self._queue.dropped += 1
+            elif self._queue.dropped != self._reported:
                 self._report_dropped()
+
+    def _written(self, record: logging.LogRecord) -> bool:
+        try:
+            self._output.handle(record)
+        except Exception:  # noqa: BLE001  # a log that cannot be written now may be later
+            return False
+        return True
 
     def _report_dropped(self) -> None:
         dropped = self._queue.dropped
@@ -122,15 +130,15 @@ class Log:
             (dropped - self._reported,),
             None,
         )
-        self._reported = dropped
-        self._output.handle(record)
+        if self._written(record):
+            self._reported = dropped
 
 
 def _output(config: settings.LogSettings, stream: TextIO | None) -> logging.Handler:
     if config.file:
         try:
             return logging.handlers.WatchedFileHandler(config.file, encoding="utf-8")
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise settings.SettingError(
                 "log.file", config.file, "a file that can be opened for appending", str(error)
             ) from error

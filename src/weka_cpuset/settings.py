@@ -236,7 +236,7 @@ def _identity(name: str, index: str) -> Identity:
 
 
 def _path(raw: object) -> Path:
-    if not isinstance(raw, str) or not raw.startswith("/"):
+    if not isinstance(raw, str) or not raw.startswith("/") or "\0" in raw:
         raise ValueError(raw)
     return Path(raw)
 
@@ -354,7 +354,7 @@ def _read_file(path: Path) -> dict[str, object]:
         raise UnreadableSettings(path, f"is larger than {MAX_FILE_BYTES} bytes")
     try:
         tree = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
         raise UnreadableSettings(path, f"is not valid YAML{where}") from error

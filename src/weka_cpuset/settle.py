@@ -70,7 +70,11 @@ class Settler:
             while clock() < (begin_s := min(self._last_event_s + QUIET_S, latest_s)):  # noqa: ASYNC110
                 await asyncio.sleep(begin_s - clock())
             self._due.clear()
-            self._settle()
+            try:
+                self._settle()
+            except Exception:
+                # A defect of ours must not end the agent; the next reply carries what is due.
+                log.exception("Settling failed")
 
     def _settle(self) -> None:
         """Write what is due; doubt what could not be written, so that a reply carries it."""
@@ -78,12 +82,16 @@ class Settler:
             self._verify()
         failed: dict[str, Exception] = {}
         updates = self._handlers.take_due_updates()
-        for update in updates:
+        for position, update in enumerate(updates):
             path = self._handlers.cgroup_of(update.container_id)
             try:
                 self._cpusets.write(path, update.cpus, update.mems)
             except Exception as error:  # noqa: BLE001  # whatever it was, a reply carries it
                 failed[update.container_id] = error
+                if not isinstance(error, FileNotFoundError):
+                    # Those that follow may need the cpus that this one could not leave.
+                    failed |= {later.container_id: error for later in updates[position + 1 :]}
+                    break
         if failed:
             self._handlers.doubt(frozenset(failed))
         if updates:
@@ -98,6 +106,8 @@ class Settler:
             # What cannot be read cannot be compared; its own events will tell.
             with contextlib.suppress(OSError, ValueError):
                 found = self._cpusets.read_cpus(holding.container.cgroup)
+                # In version 2 an empty file means that nothing is set: all may be used.
+                found = found or ledger.topology.online
                 if holding.phase is Phase.RUNNING and found != ledger.told[holding.id]:
                     drifted.add(holding.id)
                     told = ledger.told[holding.id]
@@ -107,7 +117,11 @@ class Settler:
             self._handlers.doubt(frozenset(drifted))
 
     def _report(self, count: int, failed: dict[str, Exception]) -> None:
-        fields: dict[str, object] = {"updates": count - len(failed), "failed": len(failed)}
+        fields: dict[str, object] = {
+            "updates": count - len(failed),
+            "failed": len(failed),
+            "reason": "container removal, or an update in a start",
+        }
         # A missing cgroup is one that has not started, or ended a moment ago.
         serious = [one for one in failed.values() if not isinstance(one, FileNotFoundError)]
         if serious:

@@ -184,8 +184,9 @@ class Node(RuleBasedStateMachine):
         assert all(update.container_id != one for update in decision.updates)
         if decision.adjustment is not None:
             self.kernel.set(one, decision.adjustment.cpus)
-            # Its pod may be known only now; what it then has to wait for comes later.
-            stranger |= decision.adjustment.cpus != self.ledger.cpus_of(one)
+        # Its pod may be known only now; what it then has to wait for comes later.
+        if decision.outcome is not Outcome.REFUSED:
+            stranger |= self.kernel.processes[one].record != self.ledger.cpus_of(one)
         if not stranger:
             self.kernel.strangers.discard(one)
         self.kernel.welcome(self.ledger)

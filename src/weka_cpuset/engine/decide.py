@@ -263,6 +263,8 @@ def _give_way(draft: Draft, family: str, name: str) -> None:
     A failed start is not reported to plugins before the container is removed, and the
     next attempt may come first (containerd).
     """
+    if not family or not name:
+        return
     for one in _members(draft, family):
         if one.phase is Phase.CREATED and one.container.name == name:
             draft.end(one.id)
@@ -305,7 +307,8 @@ def _change_demand(
     """
     pod = event.pod or held.pod
     found = _judge_again(draft, held, pod, event.container)
-    asked = replace(held, container=event.container, demand=found.demand, why=found.why)
+    container = replace(event.container, pod_id=held.container.pod_id)
+    asked = replace(held, container=container, demand=found.demand, why=found.why)
     placed_already = isinstance(found.demand, SharedDemand) or held.cpus is not None
     if found.demand == held.demand and placed_already:
         draft.revise(asked)
@@ -405,10 +408,10 @@ def _settle(ledger: Ledger, limit: int | None) -> Decision:
 
 
 def _doubt(ledger: Ledger, ids: frozenset[str]) -> Decision:
-    """Assume that containers may have any cpu until they are told again."""
+    """Tell containers their cpus again, even if these are the same."""
     draft = Draft(ledger)
     for one in ids:
         if draft.holding(one) is not None:
-            draft.doubts[one] = draft.topology.online
+            draft.doubts[one] = draft.doubts.get(one, CpuSet.EMPTY) | draft.told[one]
             draft.settled = False
     return Decision(draft.freeze(), Outcome.DOUBTED)

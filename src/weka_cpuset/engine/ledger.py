@@ -175,7 +175,10 @@ class Ledger:
         """List pods and containers as a runtime would, to rebuild on another topology."""
         pods = {one.pod.id: one.pod for one in self.holdings() if one.pod is not None}
         containers = tuple(
-            Reported(replace(one.container, cpus=str(self.told[one.id])), one.phase)
+            Reported(
+                replace(one.container, cpus=str(self.told[one.id]), mems=str(self.mems_of(one.id))),
+                one.phase,
+            )
             for one in self.holdings()
         )
         return tuple(pods.values()), containers
@@ -413,6 +416,6 @@ def _broken_books(ledger: Ledger) -> Iterator[str]:
     if forbids != ledger.forbids:
         yield "the forbidden sets are not counted right"
     if ledger.settled and any(
-        ledger.told[one] != ledger.cpus_of(one) for one in live - ledger.starved
+        ledger.told.get(one) != ledger.cpus_of(one) for one in live - ledger.starved
     ):
         yield "something wanted is not told although all is said to be settled"

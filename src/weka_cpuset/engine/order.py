@@ -105,18 +105,19 @@ def order(
     progress = True
     while progress:
         before = len(steps)
-        finished &= _shrink_shared(losers, _held(movers + parked) | leaving, steps)
+        finished &= _shrink_shared(losers, _owned(movers + parked) | leaving, steps)
         _move(movers, _held(losers) | leaving | keeping, steps)
         if len(steps) == before:
             # Owners that wait for the container at hand only have to wait for its turn.
             progress = not keeping and _park(movers, parked, steps)
-    owned = _held(movers + parked)
+    owned = _owned(movers + parked)
     finished &= _grow(growers, owned | leaving, limit, steps)
     finished &= not (movers or parked or losers)
     awaited = CpuSet.EMPTY
     for one in movers:
         awaited |= one.wants
-    return Ordered(steps, owned, owned | _held(losers), awaited, finished)
+    occupied = _held(movers + parked + losers)
+    return Ordered(steps, owned, occupied, awaited, finished)
 
 
 _Steps = list[tuple[str, CpuSet, Step]]
@@ -127,6 +128,17 @@ def _held(changes: Iterable[Change]) -> CpuSet:
     for one in changes:
         mask |= one.may.mask
     return CpuSet(mask)
+
+
+def _owned(changes: Iterable[Change]) -> CpuSet:
+    """Unite the cpus that containers still own.
+
+    What others have beside their own is left from a time on the pool, before they were
+    known for what they are: annotated cpus never change, and integer ones have a number.
+    """
+    return _held(
+        one for one in changes if one.kind is Class.INTEGER and len(one.told) <= len(one.wants)
+    )
 
 
 def _shrink_owners(ranked: Iterable[Change], steps: _Steps) -> list[Change]:

@@ -7,12 +7,15 @@ constrained first.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations, islice
 from typing import NamedTuple
 
 from weka_cpuset.engine.cpuset import CpuSet
 from weka_cpuset.engine.pick import pick
 from weka_cpuset.engine.topology import Topology
+
+MAX_TRIES = 64
+"""How many sets to hold back for the pool are tried: a decision must not take long."""
 
 
 class Move(NamedTuple):
@@ -184,15 +187,38 @@ def _pass_on(
 
 
 def _held_back(supply: Supply, needs: Sequence[Need], most: int) -> Iterator[CpuSet]:
-    """Yield sets of free cpus that satisfy rule 4 when left in the pool, smallest first."""
+    """Yield sets of free cpus that satisfy rule 4 when left in the pool.
+
+    The first is found cpu by cpu, each time the one that satisfies most. It nearly always
+    serves; where it starves a need, some more are tried, smallest first. How many is
+    bounded: the number of sets grows with the forbidden lists that users write.
+    """
     hungry = [forbidden for forbidden in supply.protected if supply.rest <= forbidden]
     marks = [*hungry, *(need.forbidden for need in needs)]
     sorts: dict[tuple[bool, ...], int] = {}
     for cpu in supply.free:
         # The highest id of each sort is held back: rule 5 prefers low ones for integers.
         sorts[tuple(cpu in mark for mark in marks)] = cpu
-    for size in range(1, min(most, len(hungry)) + 1):
-        for chosen in combinations(sorted(sorts.values(), reverse=True), size):
-            back = CpuSet.of(chosen)
-            if not any(back <= forbidden for forbidden in hungry):
-                yield back
+    candidates = sorted(sorts.values(), reverse=True)
+    first = _cover(hungry, candidates)
+    if first is not None and len(first) <= most:
+        yield first
+    sizes = range(1, min(most, len(hungry)) + 1)
+    chosen = chain.from_iterable(combinations(candidates, size) for size in sizes)
+    for back in map(CpuSet.of, islice(chosen, MAX_TRIES)):
+        if not any(back <= forbidden for forbidden in hungry):
+            yield back
+
+
+def _cover(hungry: Sequence[CpuSet], candidates: Sequence[int]) -> CpuSet | None:
+    """Choose cpus so that each hungry set has one outside of it, or None if none has."""
+    chosen = CpuSet.EMPTY
+    waiting = list(hungry)
+    while waiting:
+        best = max(candidates, key=lambda cpu: sum(cpu not in one for one in waiting), default=-1)
+        left = [one for one in waiting if best in one]
+        if best < 0 or len(left) == len(waiting):
+            return None
+        chosen |= CpuSet.of([best])
+        waiting = left
+    return chosen

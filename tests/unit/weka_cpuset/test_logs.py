@@ -158,3 +158,37 @@ def test_file_that_cannot_be_opened_is_a_setting_error(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as caught:
         Log(LogSettings(file=str(tmp_path / "missing" / "agent.log")))
     assert caught.value.key == "log.file"
+
+
+def test_log_folder_that_vanishes_loses_only_its_lines(open_log: OpenLog, tmp_path: Path) -> None:
+    """When the log's folder is removed and comes back, logging goes on and says what is missing."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    opened = open_log(LogSettings(file=str(folder / "agent.log")))
+    written = threading.Event()
+    opened._written = _then(opened._written, written)  # type: ignore[method-assign]
+    log.info("before")
+    assert written.wait(10)
+    (folder / "agent.log").unlink()
+    folder.rmdir()
+    written.clear()
+    log.info("lost")
+    assert written.wait(10)
+    folder.mkdir()
+    log.info("after")
+    opened.close()
+    assert "after" in (folder / "agent.log").read_text()
+    assert opened.dropped == 1
+
+
+def _then(
+    write: Callable[[logging.LogRecord], None], done: threading.Event
+) -> Callable[[logging.LogRecord], None]:
+    """Return `write`, telling when it has ended."""
+
+    def wrapped(record: logging.LogRecord) -> bool:
+        written = write(record)
+        done.set()
+        return written
+
+    return wrapped

@@ -21,6 +21,7 @@ class Kernel:
     written: list[tuple[str, CpuSet]] = dataclasses.field(default_factory=list)
     failure: Exception | None = None
     enforced: dict[str, CpuSet] = dataclasses.field(default_factory=dict)
+    attempts: list[str] = dataclasses.field(default_factory=list)
 
     def read_cpus(self, path: str) -> CpuSet:
         """Return what is enforced for a cgroup that exists."""
@@ -31,6 +32,7 @@ class Kernel:
     def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
         """Note a write, or fail."""
         del mems
+        self.attempts.append(path)
         if self.failure is not None:
             raise self.failure
         self.written.append((path, cpus))
@@ -154,4 +156,58 @@ async def test_after_a_restart_the_kernel_is_compared_with_the_record() -> None:
     )
     await asyncio.sleep(QUIET_S * 1.5)
     assert kernel.written == [("/kubepods/wrong", CpuSet.of(range(2, 8)))]
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_failed_write_stops_the_pass() -> None:
+    """When a container cannot leave its cpus, nobody is let in on them."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    for name in ("a", "b", "c"):
+        start(handlers, shared(name))
+    start(handlers, create("owner", 1000))
+    remove(handlers, create("owner", 1000))
+    kernel.failure = PermissionError("read-only")
+    await asyncio.sleep(QUIET_S * 1.5)
+    assert len(kernel.attempts) == 1
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_creation_that_failed_after_the_reply_leaves_nothing_wrong() -> None:
+    """A reply that the runtime threw away is noticed by its effect, and made good."""
+    handlers = Handlers(EIGHT, Rules(), dry_run=False)
+    kernel = Kernel(enforced={"/kubepods/web": ALL})
+    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    start(handlers, shared("web"))
+    owned = start(handlers, create("owner", 1000))
+    # The update of web in that reply took effect; the next reply's does not.
+    kernel.enforced["/kubepods/web"] = ALL - owned
+    failed = create("failed", 1000)
+    handlers.create_container(failed)
+    stop(handlers, failed)
+    kernel.enforced["/kubepods/web"] = ALL
+    await asyncio.sleep(QUIET_S * 1.5)
+    assert kernel.written == [("/kubepods/web", ALL - owned)]
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_defect_in_a_pass_does_not_end_the_agent(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exception in a pass is logged, and the next pass follows."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    settler = Settler(handlers, kernel)
+    settling = asyncio.create_task(settler.run())
+    with monkeypatch.context() as broken:
+        broken.setattr(handlers, "take_due_updates", lambda: 1 // 0)
+        settler.wake()
+        await asyncio.sleep(1)
+    assert "Settling failed" in caplog.text
+    assert not settling.done()
     settling.cancel()

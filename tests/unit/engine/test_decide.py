@@ -1,0 +1,352 @@
+"""Decide: each event, told by what the runtime would be told."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.machines import LAPTOP, container, flat, ledger_of, pod
+from weka_cpuset.engine import (
+    Class,
+    CpuSet,
+    Create,
+    Decision,
+    Doubt,
+    EmptySharedPool,
+    Event,
+    InvalidCores,
+    Ledger,
+    NoMovePlan,
+    NotEnoughCpus,
+    Outcome,
+    Phase,
+    PodRemove,
+    PodStop,
+    PoolWouldRunDry,
+    Remove,
+    Rules,
+    Seen,
+    Settle,
+    Starved,
+    Step,
+    Stop,
+    Unplaced,
+    Update,
+    Why,
+    decide,
+)
+
+SHARED = (pod("shared"), container("shared"))
+INTEGER = (pod("integer", guaranteed=True), container("integer", 2))
+NAMED = (pod("named", cores="3,7"), container("named"))
+
+
+def _told(decision: Decision) -> dict[str, CpuSet]:
+    return {update.container_id: update.cpus for update in decision.updates}
+
+
+def _run(ledger: Ledger, *events: Event) -> Ledger:
+    for event in events:
+        ledger = decide(ledger, event).ledger
+    ledger.check()
+    return ledger
+
+
+def test_create_shared() -> None:
+    """A shared container gets the pool without what its pod forbids, and nobody is updated."""
+    ledger = ledger_of(LAPTOP, INTEGER)
+    decision = decide(ledger, Create(pod("s", forbid="0-1"), container("s")))
+    assert decision.outcome is Outcome.PLACED
+    assert decision.adjustment is not None
+    assert decision.adjustment.cpus == ledger.pool - CpuSet.of([0, 1])
+    assert decision.adjustment.mems == CpuSet.EMPTY
+    assert decision.updates == ()
+
+
+def test_create_integer() -> None:
+    """An integer container gets cpus of its own, which the shared ones leave before."""
+    decision = decide(ledger_of(LAPTOP, SHARED), Create(*INTEGER))
+    assert decision.adjustment is not None
+    assert decision.adjustment.cpus in LAPTOP.cores
+    assert _told(decision) == {"shared": LAPTOP.online - decision.adjustment.cpus}
+    assert decision.updates[0].step is Step.SHRINK
+
+
+def test_create_annotated() -> None:
+    """An annotated container gets exactly its cpus and their memory nodes."""
+    decision = decide(ledger_of(LAPTOP, SHARED), Create(*NAMED))
+    assert decision.adjustment is not None
+    assert decision.adjustment.cpus == CpuSet.of([3, 7])
+    assert decision.adjustment.mems == CpuSet.of([0])
+    assert _told(decision) == {"shared": CpuSet.parse("0-2,4-6")}
+
+
+def test_annotated_moves_integer_containers() -> None:
+    """They keep what is not in the way, and shared containers leave their new cpus first."""
+    ledger = ledger_of(LAPTOP, SHARED, INTEGER)
+    before = ledger.cpus_of("integer")
+    decision = decide(ledger, Create(pod("a", cores=str(before.lowest)), container("a")))
+    (move,) = decision.moves
+    assert move.before == before
+    assert move.before & move.after == before - CpuSet.of([before.lowest])
+    assert [update.step for update in decision.updates] == [Step.SHRINK, Step.MOVE]
+    assert _told(decision)["integer"] == move.after
+
+
+def test_annotated_containers_overlap() -> None:
+    """Two of them may name the same cpus; these return to the pool with the last one."""
+    ledger = _run(ledger_of(LAPTOP, NAMED), Create(pod("b", cores="3"), container("b")))
+    ledger = _run(ledger, Stop("named"))
+    assert ledger.pool == LAPTOP.online - CpuSet.of([3])
+    assert _run(ledger, Stop("b")).pool == LAPTOP.online
+
+
+@pytest.mark.parametrize(
+    ("event", "refusal"),
+    [
+        (Create(pod("a", cores="1-"), container("a")), InvalidCores),
+        (Create(pod("i", guaranteed=True), container("i", 9)), NotEnoughCpus),
+        (Create(pod("i", guaranteed=True, forbid="0-5"), container("i", 3)), NotEnoughCpus),
+        (Create(pod("i", guaranteed=True), container("i", 6)), PoolWouldRunDry),
+        (Create(pod("a", cores="0-7"), container("a")), NoMovePlan),
+        (Create(pod("a", cores="0,2-4,6-7"), container("a")), PoolWouldRunDry),
+        (Create(pod("s", forbid="0-7"), container("s")), EmptySharedPool),
+        (Update(pod("integer", guaranteed=True), container("integer", 9)), NotEnoughCpus),
+        (Update(pod("integer", guaranteed=True), container("integer", 8)), PoolWouldRunDry),
+    ],
+)
+def test_refusals_change_nothing(event: Event, refusal: type) -> None:
+    """What cannot be satisfied is refused with a typed reason, and the ledger stays."""
+    ledger = ledger_of(LAPTOP, SHARED, INTEGER)
+    decision = decide(ledger, event)
+    assert decision.outcome is Outcome.REFUSED
+    assert isinstance(decision.refusal, refusal)
+    assert decision.ledger is ledger
+    assert decision.updates == ()
+    assert decision.adjustment is None
+
+
+def test_min_shared_and_reserved() -> None:
+    """Reserved cpus are never given to integer containers; the pool keeps its least size."""
+    ledger = Ledger.empty(LAPTOP, Rules(reserved=CpuSet.of([1]), min_shared=4))
+    decision = decide(ledger, Create(pod("i", guaranteed=True), container("i", 4)))
+    assert decision.adjustment is not None
+    assert 1 not in decision.adjustment.cpus
+    refused = decide(ledger, Create(pod("i", guaranteed=True), container("i", 5)))
+    assert isinstance(refused.refusal, PoolWouldRunDry)
+    assert "min_shared" in str(refused.refusal)
+
+
+def test_stop_lets_shared_containers_grow() -> None:
+    """Cpus are released at Stop, and the reply carries the growth."""
+    decision = decide(ledger_of(LAPTOP, SHARED, INTEGER), Stop("integer"))
+    assert decision.outcome is Outcome.RELEASED
+    assert _told(decision) == {"shared": LAPTOP.online}
+    assert decision.updates[0].step is Step.GROW
+
+
+@pytest.mark.parametrize(
+    "event", [Remove("integer"), PodStop("pod-integer"), PodRemove("pod-integer")]
+)
+def test_growth_waits_for_a_reply_that_can_carry_it(event: Event) -> None:
+    """Other ends release too; the growth goes with the next reply that can carry it."""
+    decision = decide(ledger_of(LAPTOP, SHARED, INTEGER), event)
+    assert decision.outcome is Outcome.RELEASED
+    assert decision.updates == ()
+    assert not decision.ledger.settled
+    later = decide(decision.ledger, Create(pod("s"), container("s")))
+    assert _told(later) == {"shared": LAPTOP.online}
+    assert later.ledger.settled
+
+
+def test_limit_holds_growth_back() -> None:
+    """With a limit of none the growth is left to Settle; what safety needs still goes."""
+    ledger = decide(ledger_of(LAPTOP, SHARED, INTEGER), Stop("integer"), limit=0).ledger
+    assert not ledger.settled
+    decision = decide(ledger, Create(pod("i", guaranteed=True), container("i", 7)), limit=0)
+    assert set(_told(decision)) == {"shared"}
+    settled = decide(ledger, Settle())
+    assert settled.outcome is Outcome.SETTLED
+    assert _told(settled) == {"shared": LAPTOP.online}
+    assert decide(settled.ledger, Settle()).outcome is Outcome.NOTHING
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Stop("x"),
+        Remove("x"),
+        PodStop("x"),
+        PodRemove("x"),
+        Doubt(frozenset(["x"])),
+        Settle(),
+    ],
+)
+def test_unknown_ids_are_no_error(event: Event) -> None:
+    """Events for ids that were never seen change no cpu."""
+    ledger = ledger_of(LAPTOP, SHARED)
+    decision = decide(ledger, event)
+    assert decision.updates == ()
+    assert decision.ledger.told == ledger.told
+
+
+def test_an_ended_container_is_not_revived() -> None:
+    """Late events of a stopped container do nothing."""
+    ledger = _run(ledger_of(LAPTOP, INTEGER), Stop("integer"))
+    for event in (
+        Create(*INTEGER),
+        Update(*INTEGER),
+        Seen(*INTEGER, Phase.RUNNING),
+        Stop("integer"),
+        Remove("integer"),
+    ):
+        decision = decide(ledger, event)
+        assert decision.outcome is Outcome.NOTHING
+        assert len(decision.ledger) == 0
+
+
+def test_create_twice() -> None:
+    """The second Create of an id is answered like the first."""
+    first = decide(ledger_of(LAPTOP, SHARED), Create(*INTEGER))
+    second = decide(first.ledger, Create(*INTEGER))
+    assert second.outcome is Outcome.UNCHANGED
+    assert second.adjustment == first.adjustment
+    assert second.ledger is first.ledger
+
+
+def test_next_attempt_replaces_one_that_never_started() -> None:
+    """A failed start holds no cpus against its own next attempt; a running one does."""
+    ledger = _run(Ledger.empty(flat(3)), Create(pod("i", guaranteed=True), container("i", 2)))
+    again = Create(pod("i", guaranteed=True), container("i", 2, attempt=1))
+    assert decide(ledger, again).outcome is Outcome.PLACED
+    assert "i" in decide(ledger, again).ledger.ended
+    started = _run(ledger, Seen(None, container("i"), Phase.RUNNING))
+    assert decide(started, again).outcome is Outcome.REFUSED
+
+
+def test_update_lost_in_the_start_window_is_told_again() -> None:
+    """A container updated before PostStart is told the same again after it, once."""
+    ledger = _run(Ledger.empty(LAPTOP), Create(*SHARED), Create(*INTEGER))
+    assert decide(ledger, Settle()).updates == ()
+    ledger = _run(ledger, Seen(*SHARED, Phase.RUNNING))
+    decision = decide(ledger, Settle())
+    assert _told(decision) == {"shared": ledger.pool}
+    assert decide(decision.ledger, Settle()).updates == ()
+
+
+def test_doubt_is_told_again() -> None:
+    """A container in doubt is told its cpus with the next reply."""
+    ledger = _run(ledger_of(LAPTOP, SHARED, INTEGER), Doubt(frozenset(["integer"])))
+    assert _told(decide(ledger, Stop("x"))) == {"integer": ledger.cpus_of("integer")}
+
+
+def test_adopts_unknown_containers() -> None:
+    """A container first seen after its creation is placed, and told with the next reply."""
+    ledger = ledger_of(LAPTOP, SHARED)
+    decision = decide(ledger, Seen(*INTEGER, Phase.RUNNING))
+    assert decision.outcome is Outcome.ADOPTED
+    assert decision.updates == ()
+    told = _told(decide(decision.ledger, Settle()))
+    assert told["integer"].isdisjoint(told["shared"])
+    assert len(told["integer"]) == 2
+
+
+def test_adopted_container_keeps_its_cpus() -> None:
+    """One that has the right number of free cpus keeps these."""
+    one = replace(INTEGER[1], cpus="0,3")
+    decision = decide(ledger_of(LAPTOP, SHARED), Seen(INTEGER[0], one, Phase.RUNNING))
+    assert decision.ledger.cpus_of("integer") == CpuSet.of([0, 3])
+
+
+def test_adopted_container_that_cannot_be_placed() -> None:
+    """It runs on the pool, with a notice; one for which nothing is left stays as it is."""
+    ledger = ledger_of(flat(2), SHARED)
+    decision = decide(ledger, Seen(*INTEGER, Phase.RUNNING))
+    assert [type(one) for one in decision.notices] == [Unplaced]
+    assert decision.ledger.shared["integer"].kind is Class.SHARED
+    starving = decide(ledger, Seen(pod("s", forbid="0-1"), container("s"), Phase.RUNNING))
+    assert [type(one) for one in starving.notices] == [Starved]
+    starving.ledger.check()
+    assert "s" not in _told(decide(starving.ledger, Settle()))
+
+
+def test_adopted_container_with_a_bad_annotation() -> None:
+    """It runs already, so it runs on the pool; the notice says what is wrong."""
+    decision = decide(
+        Ledger.empty(LAPTOP), Seen(pod("a", cores="x"), container("a"), Phase.RUNNING)
+    )
+    assert decision.ledger.shared["a"].why is Why.BAD_ANNOTATION
+    assert "cores-ids" in str(decision.notices[0])
+
+
+def test_a_pod_that_is_shown_late() -> None:
+    """A container is judged anew when its pod is first shown."""
+    ledger = _run(Ledger.empty(LAPTOP), Create(None, NAMED[1]))
+    assert ledger.pool == LAPTOP.online
+    ledger = _run(ledger, Seen(*NAMED, Phase.RUNNING))
+    assert ledger.cpus_of("named") == CpuSet.of([3, 7])
+    assert _told(decide(ledger, Settle())) == {"named": CpuSet.of([3, 7])}
+
+
+def test_update_with_the_same_values() -> None:
+    """The kubelet's refresh is answered with the container's own cpuset and nothing else."""
+    ledger = ledger_of(LAPTOP, SHARED, INTEGER)
+    decision = decide(ledger, Update(*INTEGER))
+    assert decision.outcome is Outcome.UNCHANGED
+    assert decision.adjustment is not None
+    assert decision.adjustment.cpus == ledger.cpus_of("integer")
+    assert decision.updates == ()
+
+
+def test_update_grows_and_shrinks_an_integer_container() -> None:
+    """It keeps what it can; what it gives up goes to others with a later reply only."""
+    ledger = ledger_of(LAPTOP, SHARED, INTEGER)
+    own = ledger.cpus_of("integer")
+    grown = decide(ledger, Update(INTEGER[0], container("integer", 4)))
+    assert grown.adjustment is not None
+    assert own < grown.adjustment.cpus
+    assert _told(grown) == {"shared": LAPTOP.online - grown.adjustment.cpus}
+    shrunk = decide(grown.ledger, Update(INTEGER[0], container("integer", 1)))
+    assert shrunk.adjustment is not None
+    assert shrunk.adjustment.cpus < grown.adjustment.cpus
+    assert shrunk.updates == ()
+    assert _told(decide(shrunk.ledger, Settle())) == {
+        "shared": LAPTOP.online - shrunk.adjustment.cpus
+    }
+
+
+def test_update_changes_the_class() -> None:
+    """A fractional limit makes an integer container shared, and back."""
+    half = replace(container("integer"), shares=1536, quota=150_000, period=100_000, memory_limit=1)
+    decision = decide(ledger_of(LAPTOP, SHARED, INTEGER), Update(INTEGER[0], half))
+    assert decision.adjustment is not None
+    assert decision.adjustment.cpus == LAPTOP.online
+    assert decision.updates == ()
+    ledger = _run(decision.ledger, Settle())
+    back = decide(ledger, Update(*INTEGER))
+    assert back.adjustment is not None
+    assert len(back.adjustment.cpus) == 2
+    assert _told(back) == {"shared": LAPTOP.online - back.adjustment.cpus}
+
+
+def test_update_of_annotated_and_unknown_containers() -> None:
+    """Annotated ones stay; unknown ones are adopted, and the reply names them."""
+    ledger = ledger_of(LAPTOP, NAMED)
+    decision = decide(ledger, Update(NAMED[0], container("named", 5)))
+    assert decision.adjustment is not None
+    assert decision.adjustment.cpus == CpuSet.of([3, 7])
+    unknown = decide(ledger, Update(*INTEGER))
+    assert unknown.outcome is Outcome.ADOPTED
+    assert unknown.adjustment is not None
+    assert len(unknown.adjustment.cpus) == 2
+
+
+def test_pod_level_limit_makes_siblings_shared() -> None:
+    """Once limits prove to be the pod's, none of its containers is integer."""
+    its_pod = replace(pod("p", guaranteed=True), cpu_quota=200_000, cpu_period=100_000)
+    one = container("p", 2)
+    other = replace(one, id="other", name="other")
+    ledger = _run(Ledger.empty(LAPTOP), Create(its_pod, one))
+    assert ledger.exclusive.keys() == {"p"}
+    decision = decide(ledger, Create(its_pod, other))
+    assert decision.ledger.shared.keys() == {"p", "other"}
+    assert _told(decision) == {"p": LAPTOP.online}

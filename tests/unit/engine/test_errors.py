@@ -1,0 +1,66 @@
+"""Errors: each says what is wrong, where, and what would be right."""
+
+import pytest
+
+from weka_cpuset.engine import (
+    CoresOffline,
+    CpuSet,
+    CpusStillInUse,
+    DuplicateContainer,
+    EmptySharedPool,
+    EngineError,
+    ForbidIgnored,
+    InvalidCores,
+    LedgerBroken,
+    NoMovePlan,
+    NotEnoughCpus,
+    Notice,
+    PoolWouldRunDry,
+    Refusal,
+    Starved,
+    Unplaced,
+)
+
+ONE, TWO = CpuSet.of([1]), CpuSet.of([2, 3])
+NONE = CpuSet.EMPTY
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (InvalidCores("a/b", "x" * 200, "bad"), ["a/b", "bad", "200 characters"]),
+        (CoresOffline("a/b", ONE, TWO), ["a/b", "1", "2-3"]),
+        (NotEnoughCpus(4, TWO, ONE, NONE), ["4 cpus", "2 are free: 2-3", "reserved: 1"]),
+        (NotEnoughCpus(4, NONE, NONE, ONE), ["0 are free: none", "forbidden to the pod: 1"]),
+        (NoMovePlan(ONE, ("c1", "c2"), TWO), ["cpus 1", "c1, c2", "2-3"]),
+        (PoolWouldRunDry(("c1",), 0, TWO), ["2-3", "c1"]),
+        (PoolWouldRunDry((), 2, TWO), ["2-3", "below 2", "cpus.min_shared"]),
+        (EmptySharedPool(NONE, NONE), ["release"]),
+        (EmptySharedPool(TWO, TWO), ["forbids 2-3"]),
+        (CpusStillInUse(ONE), ["cpus 1", "try again"]),
+    ],
+)
+def test_refusals(error: Refusal, words: list[str]) -> None:
+    """A refusal's text is made of its fields, and equal fields make equal refusals."""
+    assert all(word in str(error) for word in words)
+    assert isinstance(error, EngineError)
+    assert error == type(error)(*error.args)
+
+
+@pytest.mark.parametrize(
+    ("notice", "words"),
+    [
+        (ForbidIgnored("a/b", "x", "bad"), ["a/b", "'x'", "bad", "ignored"]),
+        (Unplaced("c1", CpusStillInUse(ONE)), ["c1", "cpus 1"]),
+        (Starved("c1"), ["c1"]),
+        (DuplicateContainer("c1"), ["c1", "more than once"]),
+    ],
+)
+def test_notices(notice: Notice, words: list[str]) -> None:
+    """A notice says which container or annotation it is about."""
+    assert all(word in str(notice) for word in words)
+
+
+def test_ledger_broken_lists_all() -> None:
+    """All violations are in the text."""
+    assert str(LedgerBroken(("one", "two"))).endswith("one; two")

@@ -1,0 +1,161 @@
+"""Rebuild: what a restart finds, keeps and mends."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.machines import LAPTOP, container, flat, pod
+from weka_cpuset.engine import (
+    Class,
+    ContainerFacts,
+    CpuSet,
+    DuplicateContainer,
+    Phase,
+    PodFacts,
+    Rebuilt,
+    Reported,
+    Rules,
+    Starved,
+    Topology,
+    Unplaced,
+    rebuild,
+)
+
+NO_RULES = Rules()
+
+
+def _rebuild(
+    *found: tuple[PodFacts, ContainerFacts], machine: Topology = LAPTOP, rules: Rules = NO_RULES
+) -> Rebuilt:
+    rebuilt = rebuild(
+        machine,
+        rules,
+        [its_pod for its_pod, _ in found],
+        [Reported(one, Phase.RUNNING) for _, one in found],
+    )
+    rebuilt.ledger.check()
+    return rebuilt
+
+
+def _told(rebuilt: Rebuilt) -> dict[str, str]:
+    return {update.container_id: str(update.cpus) for update in rebuilt.updates}
+
+
+def _integer(name: str, count: int, cpus: str, forbid: str = "") -> tuple[PodFacts, ContainerFacts]:
+    annotations = {"forbid": forbid} if forbid else {}
+    return pod(name, guaranteed=True, **annotations), container(name, count, cpus)
+
+
+def test_nothing_that_is_right_is_touched() -> None:
+    """A right state needs no update."""
+    rebuilt = _rebuild(
+        (pod("a", cores="0,4"), replace(container("a", cpus="0,4"), mems="0")),
+        _integer("i", 2, "1,6"),
+        (pod("s"), container("s", cpus="2-3,5,7")),
+    )
+    assert rebuilt.updates == ()
+    assert rebuilt.moves == ()
+    assert rebuilt.ledger.settled
+    assert rebuilt.ledger.cpus_of("i") == CpuSet.of([1, 6])
+
+
+def test_wrong_memory_nodes_are_mended() -> None:
+    """An annotated container with the right cpus and no memory nodes is told both."""
+    (update,) = _rebuild((pod("a", cores="0,4"), container("a", cpus="0,4"))).updates
+    assert update.mems == CpuSet.of([0])
+
+
+def test_unpinned_containers_are_all_told() -> None:
+    """After a first installation everybody is placed, in the order of rule 1."""
+    rebuilt = _rebuild(
+        (pod("s"), container("s")), _integer("i", 2, ""), (pod("a", cores="3"), container("a"))
+    )
+    told = {update.container_id: update.cpus for update in rebuilt.updates}
+    assert told["a"] == CpuSet.of([3])
+    assert len(told["i"]) == 2
+    assert told["a"] | told["i"] | told["s"] == LAPTOP.online
+    assert told["s"].isdisjoint(told["i"] | told["a"])
+
+
+def test_only_conflicts_move() -> None:
+    """Of an integer container in the way of an annotated one only those cpus change."""
+    rebuilt = _rebuild(
+        (pod("a", cores="1"), replace(container("a", cpus="1"), mems="0")),
+        _integer("i", 2, "1,5"),
+        _integer("j", 1, "6"),
+    )
+    (move,) = rebuilt.moves
+    assert move.container_id == "i"
+    assert 5 in move.after
+    assert 1 not in move.after
+    assert list(_told(rebuilt)) == ["i"]
+
+
+def test_two_integer_containers_on_one_cpu() -> None:
+    """One keeps it, the other moves as little as possible."""
+    rebuilt = _rebuild(_integer("i", 2, "1-2"), _integer("j", 2, "2-3"))
+    assert rebuilt.ledger.cpus_of("i") == CpuSet.of([1, 2])
+    assert 3 in rebuilt.ledger.cpus_of("j")
+    assert list(_told(rebuilt)) == ["j"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "forbid", "cpus"),
+    [
+        (Rules(reserved=CpuSet.of([1])), "", "1,5"),
+        (NO_RULES, "1", "1,5"),
+        (NO_RULES, "", "5,9"),
+    ],
+)
+def test_invalid_cpus_are_replaced(rules: Rules, forbid: str, cpus: str) -> None:
+    """Reserved, forbidden and offline cpus are not kept; the others are."""
+    rebuilt = _rebuild(_integer("i", 2, cpus, forbid), rules=rules)
+    own = rebuilt.ledger.cpus_of("i")
+    assert 5 in own
+    assert len(own) == 2
+    assert own <= LAPTOP.online - rules.reserved - CpuSet.parse(forbid)
+
+
+def test_smaller_count_keeps_a_part() -> None:
+    """A container resized meanwhile keeps the best of its cpus."""
+    rebuilt = _rebuild(_integer("i", 2, "1-3,5"))
+    assert rebuilt.ledger.cpus_of("i") == CpuSet.of([1, 5])
+    assert rebuilt.moves == ()
+
+
+def test_impossible_demands_run_on_the_pool() -> None:
+    """A bad annotation, and an integer container without cpus, are noticed and not refused."""
+    rebuilt = _rebuild(
+        (pod("a", cores="0-99"), container("a", cpus="0")),
+        _integer("i", 2, "0-1"),
+        machine=flat(2),
+    )
+    assert rebuilt.ledger.shared["a"].kind is Class.SHARED
+    assert {one.container_id for one in rebuilt.notices if isinstance(one, Unplaced)} == {"a"}
+    assert [one for one in rebuilt.notices if isinstance(one, Starved)] == [Starved("a")]
+    crowded = _rebuild(_integer("i", 2, ""), _integer("j", 2, ""), machine=flat(3))
+    assert crowded.ledger.exclusive.keys() == {"i"}
+    assert [type(one) for one in crowded.notices] == [Unplaced]
+
+
+def test_pods_and_containers_need_not_match() -> None:
+    """A pod without containers is nothing; a container without pod is judged by itself."""
+    one = replace(container("i", 1, "2"), oom_score_adj=-997)
+    rebuilt = rebuild(LAPTOP, NO_RULES, [pod("other")], [Reported(one, Phase.RUNNING)])
+    assert rebuilt.ledger.cpus_of("i") == CpuSet.of([2])
+
+
+def test_duplicates() -> None:
+    """One entry is taken, whatever the order, with a notice."""
+    first, second = (Reported(container("s", cpus=cpus), Phase.RUNNING) for cpus in ("0", "1"))
+    there = rebuild(LAPTOP, NO_RULES, [], [first, second])
+    back = rebuild(LAPTOP, NO_RULES, [], [second, first])
+    assert there == back
+    assert there.notices == (DuplicateContainer("s"),)
+
+
+def test_start_window_is_kept() -> None:
+    """A container listed as created is told again once it runs."""
+    rebuilt = rebuild(LAPTOP, NO_RULES, [], [Reported(container("s", cpus="0"), Phase.CREATED)])
+    assert _told(rebuilt) == {"s": "0-7"}
+    assert rebuilt.ledger.doubts == {"s": CpuSet.of([0])}
