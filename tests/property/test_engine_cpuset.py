@@ -36,7 +36,6 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     """No text does anything else, and what is read has a canonical form that means the same."""
     try:
         cpus = CpuSet.parse(text)
-    except CpuListError as error:
-        assert 0 <= error.position <= len(text)
-    else:
-        assert CpuSet.parse(str(cpus)) == cpus
+    except CpuListError:
+        return
+    assert CpuSet.parse(str(cpus)) == cpus

@@ -68,8 +68,8 @@ class Node(RuleBasedStateMachine):
     def boot(self, machine: str, reserve: bool, least: int) -> None:
         """Start an empty node."""
         self.topology = topology = MACHINES[machine]
-        self.rules = Rules(CpuSet.of([0]) if reserve else CpuSet.EMPTY, least)
-        self.ledger = Ledger.empty(topology, self.rules)
+        self.placement = Rules(CpuSet.of([0]) if reserve else CpuSet.EMPTY, least)
+        self.ledger = Ledger.empty(topology, self.placement)
         self.kernel = Kernel(topology.online, self.loses)
         self.pods: dict[str, PodFacts] = {}
         self.facts: dict[str, ContainerFacts] = {}
@@ -263,7 +263,7 @@ class Node(RuleBasedStateMachine):
         ]
         if lossless:
             containers.reverse()
-        rebuilt = rebuild(self.topology, self.rules, self.pods.values(), containers)
+        rebuilt = rebuild(self.topology, self.placement, self.pods.values(), containers)
         rebuilt.ledger.check()
         # What a container becomes at a restart can differ from before (an adopted one may
         # find its cpus at last): it is only known to be right once it was told.

@@ -138,7 +138,6 @@ def _place_integers(draft: Draft, holdings: Sequence[Holding]) -> list[Notice]:
             surplus = len(recorded_cpus(one.container, draft.topology)) - one.demand.count
             ranked.append((surplus != 0, surplus > 0, one.id, one, one.demand))
     lacking: list[tuple[Holding, Need]] = []
-    left = CpuSet.EMPTY
     for *_, one, demand in sorted(ranked, key=lambda entry: entry[:3]):
         has = recorded_cpus(one.container, draft.topology)
         keep = _kept(draft, demand, has)
@@ -146,8 +145,17 @@ def _place_integers(draft: Draft, holdings: Sequence[Holding]) -> list[Notice]:
         if len(keep) < demand.count:
             missing = demand.count - len(keep)
             lacking.append((one, Need(one.id, keep, missing, demand.forbidden)))
-            left |= has - keep if len(has) <= demand.count else CpuSet.EMPTY
-    return _serve(draft, lacking, left)
+    return _serve(draft, lacking, _left(draft, holdings))
+
+
+def _left(draft: Draft, holdings: Iterable[Holding]) -> CpuSet:
+    """Unite the cpus that owners run on and will leave."""
+    left = CpuSet.EMPTY
+    for one in holdings:
+        owner = draft.exclusive.get(one.id)
+        if owner is not None and owner.cpus is not None:
+            left |= recorded_cpus(one.container, draft.topology) - owner.cpus
+    return left
 
 
 def _kept(draft: Draft, demand: IntegerDemand, has: CpuSet) -> CpuSet:
@@ -165,7 +173,7 @@ def _kept(draft: Draft, demand: IntegerDemand, has: CpuSet) -> CpuSet:
 def _serve(draft: Draft, lacking: list[tuple[Holding, Need]], left: CpuSet) -> list[Notice]:
     """Serve integer containers that lack cpus, as many as possible in the order of ids.
 
-    Cpus that others of them leave are taken last: with one update per container, two
+    Cpus that other owners leave are taken last: with one update per container, two
     owners cannot swap cpus without a moment at which one cpu has both.
     """
     waiting = sorted(lacking, key=lambda entry: entry[0].id)
