@@ -1,6 +1,14 @@
 """Settings for all test tiers."""
 
 import asyncio
+import os
+
+from hypothesis import settings
+
+# Elsewhere each run looks at other examples; where a change is judged, all see the same.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI") == "true":
+    settings.load_profile("ci")
 
 
 def pytest_configure() -> None:

@@ -2,7 +2,7 @@
 
 1. Annotated containers get what they name.
 2. Integer containers keep the cpus they run on where these are valid and nobody else's:
-   those that have the right number first, then by id.
+   those first that have the right number to themselves, then by id.
 3. Those that lack cpus are served together; if that is impossible, the last ones by id
    run on the pool, with a notice, until they change or the agent restarts again.
 4. Shared containers get what is left. One that finds nothing stays as it is (starved).
@@ -12,7 +12,7 @@ an unusable annotation runs on the pool: it runs already, so it cannot be refuse
 nothing else about it is known to be wanted.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weka_cpuset.engine.cpuset import CpuSet
@@ -132,13 +132,8 @@ def _judged(
 
 def _place_integers(draft: Draft, holdings: Sequence[Holding]) -> list[Notice]:
     """Let integer containers keep what they can, and serve together those that lack cpus."""
-    ranked = []
-    for one in holdings:
-        if isinstance(one.demand, IntegerDemand):
-            surplus = len(recorded_cpus(one.container, draft.topology)) - one.demand.count
-            ranked.append((surplus != 0, surplus > 0, one.id, one, one.demand))
     lacking: list[tuple[Holding, Need]] = []
-    for *_, one, demand in sorted(ranked, key=lambda entry: entry[:3]):
+    for one, demand in _by_claim(draft, holdings):
         has = recorded_cpus(one.container, draft.topology)
         keep = _kept(draft, demand, has)
         draft.put(replace(one, cpus=keep))
@@ -146,6 +141,26 @@ def _place_integers(draft: Draft, holdings: Sequence[Holding]) -> list[Notice]:
             missing = demand.count - len(keep)
             lacking.append((one, Need(one.id, keep, missing, demand.forbidden)))
     return _serve(draft, lacking, _left(draft, holdings))
+
+
+def _by_claim(draft: Draft, holdings: Iterable[Holding]) -> Iterator[tuple[Holding, IntegerDemand]]:
+    """Yield the integer containers, those first whose cpus have been their own.
+
+    One that runs on the pool can have the right number of cpus by accident, but it shares
+    them with others on the runtime's record.
+    """
+    common = 0
+    for other in draft.shared.values():
+        common |= recorded_cpus(other.container, draft.topology).mask
+    ranked = []
+    for one in holdings:
+        if isinstance(one.demand, IntegerDemand):
+            has = recorded_cpus(one.container, draft.topology)
+            surplus = len(has) - one.demand.count
+            key = (surplus != 0, has.mask & common != 0, surplus > 0, one.id)
+            ranked.append((key, one, one.demand))
+    for _, one, demand in sorted(ranked, key=lambda entry: entry[0]):
+        yield one, demand
 
 
 def _left(draft: Draft, holdings: Iterable[Holding]) -> CpuSet:
@@ -159,15 +174,16 @@ def _left(draft: Draft, holdings: Iterable[Holding]) -> CpuSet:
 
 
 def _kept(draft: Draft, demand: IntegerDemand, has: CpuSet) -> CpuSet:
-    """Tell which cpus an integer container keeps."""
+    """Tell which cpus an integer container keeps; none if the pool cannot do without them."""
     usable = (has & draft.pool) - draft.rules.reserved - demand.forbidden
+    supply = supply_of(draft, CpuSet.EMPTY)
     if len(has) <= demand.count:
-        return usable
-    # It has been on the pool, or asked for more before. What it gets is new to the pool.
-    best = pick(draft.topology, usable, demand.count)
-    if best is None or not supply_of(draft, CpuSet.EMPTY).leaves_enough(best):
-        return CpuSet.EMPTY
-    return best
+        # They are not in the pool now, so a larger `min_shared` than before takes nothing.
+        keep, supply = usable, supply._replace(min_shared=0)
+    else:
+        # It has been on the pool, or has asked for more before.
+        keep = pick(draft.topology, usable, demand.count) or CpuSet.EMPTY
+    return keep if supply.leaves_enough(keep) else CpuSet.EMPTY
 
 
 def _serve(draft: Draft, lacking: list[tuple[Holding, Need]], left: CpuSet) -> list[Notice]:

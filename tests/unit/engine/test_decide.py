@@ -7,7 +7,9 @@ import pytest
 from tests.machines import LAPTOP, container, flat, ledger_of, pod
 from weka_cpuset.engine import (
     Class,
+    ContainerFacts,
     CpuSet,
+    CpusStillInUse,
     Create,
     Decision,
     Doubt,
@@ -19,6 +21,7 @@ from weka_cpuset.engine import (
     NotEnoughCpus,
     Outcome,
     Phase,
+    PodFacts,
     PodRemove,
     PodStop,
     PoolWouldRunDry,
@@ -350,3 +353,31 @@ def test_pod_level_limit_makes_siblings_shared() -> None:
     decision = decide(ledger, Create(its_pod, other))
     assert decision.ledger.shared.keys() == {"p", "other"}
     assert _told(decision) == {"p": LAPTOP.online}
+
+
+def test_cpus_that_are_not_left_yet() -> None:
+    """A cpu whose owner can only leave it with a later reply is refused until then."""
+    first, second = (_single(name, cpu) for name, cpu in (("a", "1"), ("b", "2")))
+    ledger = ledger_of(flat(6), first, second, (pod("s"), container("s")))
+    a, b = (ledger.cpus_of(name) for name in ("a", "b"))
+    named = Create(pod("n", cores=str(a | b)), container("n"))
+    moves = {move.container_id: move.after for move in decide(ledger, named).moves}
+    crossed = replace(ledger, doubts={"a": moves["b"], "b": moves["a"]}, settled=False)
+    decision = decide(crossed, named)
+    assert isinstance(decision.refusal, CpusStillInUse)
+    assert decision.ledger is crossed
+    assert decide(decide(crossed, Settle()).ledger, named).outcome is Outcome.PLACED
+
+
+def _single(name: str, cpu: str) -> tuple[PodFacts, ContainerFacts]:
+    return pod(name, guaranteed=True), container(name, 1, cpu)
+
+
+def test_update_of_an_unusable_annotation_changes_nothing() -> None:
+    """A container that runs on the pool for a bad annotation goes on doing so."""
+    its_pod = pod("a", cores="x")
+    ledger = _run(Ledger.empty(LAPTOP), Seen(its_pod, container("a"), Phase.RUNNING))
+    decision = decide(ledger, Update(its_pod, container("a", 2)))
+    assert decision.outcome is Outcome.UNCHANGED
+    assert decision.adjustment is not None
+    assert decision.adjustment.cpus == LAPTOP.online

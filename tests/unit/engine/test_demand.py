@@ -1,5 +1,7 @@
 """Classes: told exactly from what a runtime shows of a container."""
 
+from typing import Any
+
 import pytest
 
 from weka_cpuset.engine import (
@@ -38,7 +40,7 @@ def container(
     milli: int, *, name: str = "main", memory: int = 1 << 30, oom: int | None = -997, **other: int
 ) -> ContainerFacts:
     """Return a container with a limit, and equal request, in thousandths of a cpu."""
-    values = {
+    values: dict[str, Any] = {
         "shares": min(262144, max(2, milli * 1024 // 1000)),
         "quota": milli * 100,
         "period": 100_000,

@@ -131,11 +131,19 @@ def test_impossible_demands_run_on_the_pool() -> None:
         machine=flat(2),
     )
     assert rebuilt.ledger.shared["a"].kind is Class.SHARED
-    assert {one.container_id for one in rebuilt.notices if isinstance(one, Unplaced)} == {"a"}
-    assert [one for one in rebuilt.notices if isinstance(one, Starved)] == [Starved("a")]
+    assert {one.container_id for one in rebuilt.notices if isinstance(one, Unplaced)} == {"a", "i"}
     crowded = _rebuild(_integer("i", 2, ""), _integer("j", 2, ""), machine=flat(3))
     assert crowded.ledger.exclusive.keys() == {"i"}
     assert [type(one) for one in crowded.notices] == [Unplaced]
+
+
+def test_annotated_containers_can_starve_shared_ones() -> None:
+    """They run on their cpus already; the shared container stays as it is, with a notice."""
+    rebuilt = _rebuild(
+        (pod("a", cores="0-1"), container("a")), (pod("s"), container("s")), machine=flat(2)
+    )
+    assert rebuilt.notices == (Starved("s"),)
+    assert _told(rebuilt) == {}
 
 
 def test_pods_and_containers_need_not_match() -> None:
