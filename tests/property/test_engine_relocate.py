@@ -1,0 +1,172 @@
+"""Relocate against brute force: who can be served, and what stays where it is."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.machines import container, grid, pod
+from weka_cpuset.engine import (
+    Class,
+    CpuSet,
+    Create,
+    Ledger,
+    NoMovePlan,
+    Outcome,
+    PoolWouldRunDry,
+    Rules,
+    Settle,
+    Topology,
+    cost,
+    decide,
+)
+from weka_cpuset.engine.relocate import Need, Supply, assign
+
+SMALL = settings(max_examples=120, deadline=None)
+MACHINES = (
+    grid(packages=1, nodes=1, llcs=1, cores=6, threads=1),
+    grid(packages=1, nodes=1, llcs=1, cores=4, threads=2),
+    grid(packages=2, nodes=1, llcs=1, cores=2, threads=2),
+    grid(packages=1, nodes=2, llcs=1, cores=1, threads=4),
+)
+
+
+def subsets(cpus: CpuSet, least: int = 0, most: int | None = None) -> st.SearchStrategy[CpuSet]:
+    """Draw a subset; of the empty set only itself."""
+    if not cpus:
+        return st.just(CpuSet.EMPTY)
+    ids = st.frozensets(st.sampled_from(list(cpus)), min_size=least, max_size=most)
+    return ids.map(CpuSet.of)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[Supply, list[Need]]:
+    """Draw a machine of up to 8 cpus, owners that keep some, and what the pool must leave."""
+    machine = draw(st.sampled_from(MACHINES))
+    rest_of_machine, needs = machine.online, []
+    for index in range(draw(st.integers(1, 3))):
+        keep = draw(subsets(rest_of_machine, most=2))
+        rest_of_machine -= keep
+        forbidden = draw(subsets(machine.online)) - keep
+        needs.append(Need(f"c{index}", keep, draw(st.integers(1, 2)), forbidden))
+    pool = draw(subsets(rest_of_machine))
+    reserved = draw(subsets(pool, most=1))
+    # With two lists on 8 cpus the bound on tries (MAX_TRIES) is never reached: 8 + 28 sets.
+    lists = draw(st.lists(subsets(machine.online), max_size=2))
+    protected = [one for one in lists if not pool <= one]
+    return Supply(machine, pool - reserved, reserved, protected, draw(st.integers(0, 2))), needs
+
+
+def plans(supply: Supply, free: CpuSet, needs: list[Need]) -> Iterator[tuple[CpuSet, ...]]:
+    """Yield every way to serve all needs that leaves enough to the pool."""
+    if not needs:
+        if supply.leaves_enough(supply.free - free):
+            yield ()
+        return
+    need, *others = needs
+    for ids in combinations(free - need.forbidden, need.lacks):
+        own = CpuSet.of(ids)
+        for rest in plans(supply, free - own, others):
+            yield (own | need.keep, *rest)
+
+
+@SMALL
+@given(requests())
+def test_a_plan_is_found_exactly_where_one_exists(request: tuple[Supply, list[Need]]) -> None:
+    """Forbidden lists, kept cpus and the pool's guard are decided as trying everything does."""
+    supply, needs = request
+    possible = set(plans(supply, supply.free, needs))
+    plan = assign(supply, needs)
+    assert (plan is not None) == bool(possible)
+    if plan is not None:
+        assert tuple(plan[need.container_id] for need in needs) in possible
+
+
+@SMALL
+@given(requests())
+def test_one_alone_gets_the_best_that_the_pool_can_spare(
+    request: tuple[Supply, list[Need]],
+) -> None:
+    """Where nobody else needs anything the choice is the cheapest by rule 5."""
+    supply, (need, *_) = request
+    supply = supply._replace(protected=(), min_shared=0)
+    allowed = supply.free - need.forbidden
+    plan = assign(supply, [need])
+    prices = [
+        cost(supply.topology, allowed, own, need.keep)
+        for (own,) in plans(supply, supply.free, [need])
+    ]
+    assert (plan is None) == (not prices)
+    if plan is not None:
+        assert cost(supply.topology, allowed, plan[need.container_id], need.keep) == min(prices)
+
+
+@SMALL
+@given(requests())
+def test_the_order_of_needs_does_not_matter(request: tuple[Supply, list[Need]]) -> None:
+    """The same containers get the same cpus however they are listed."""
+    supply, needs = request
+    forwards, backwards = assign(supply, needs), assign(supply, needs[::-1])
+    assert (forwards is None) == (backwards is None)
+    assert forwards == backwards
+
+
+def _populated(data: st.DataObject, machine: Topology) -> Ledger:
+    """Draw integer containers that forbid cpus, and a shared one, all told what they have."""
+    reserved = data.draw(subsets(machine.online, most=1))
+    ledger = Ledger.empty(machine, Rules(reserved=reserved))
+    wholes = data.draw(st.lists(st.integers(0, 2), max_size=4))
+    # With three shared ones and 7 cpus free MAX_TRIES is never reached: 7 + 21 + 35 sets.
+    for index, whole in enumerate(wholes if wholes.count(0) <= 3 else wholes[:3]):
+        forbid = str(data.draw(subsets(machine.online, most=5)))
+        its_pod = pod(f"c{index}", guaranteed=whole > 0, forbid=forbid)
+        ledger = decide(ledger, Create(its_pod, container(f"c{index}", whole))).ledger
+        ledger = decide(ledger, Settle()).ledger
+    return ledger
+
+
+@SMALL
+@given(st.data(), st.sampled_from(MACHINES))
+def test_an_annotated_container_is_refused_only_where_no_plan_exists(
+    data: st.DataObject, machine: Topology
+) -> None:
+    """Moves keep what is not in the way; a refusal names what is, and changes nothing (rule 2)."""
+    ledger = _populated(data, machine)
+    claimed = data.draw(subsets(machine.online, least=1))
+    victims = [
+        one
+        for one in ledger.exclusive.values()
+        if one.kind is Class.INTEGER and one.cpus and not one.cpus.isdisjoint(claimed)
+    ]
+    needs = [
+        Need(one.id, one.cpus - claimed, len(one.cpus & claimed), one.demand.forbidden)
+        for one in victims
+        if one.cpus
+    ]
+    reserved = ledger.rules.reserved
+    left = ledger.pool - claimed
+    protected = [one.demand.forbidden for one in ledger.shared.values()]
+    supply = Supply(machine, left - reserved, left & reserved, protected, 0)
+    possible = set(plans(supply, supply.free, needs))
+    decision = decide(ledger, Create(pod("new", cores=str(claimed)), container("new")))
+    if not possible:
+        assert decision.outcome is Outcome.REFUSED
+        assert decision.ledger is ledger
+        _check_refusal(decision.refusal, [one.id for one in victims], ledger)
+        return
+    assert decision.outcome is Outcome.PLACED
+    assert tuple(decision.ledger.cpus_of(one.id) for one in victims) in possible
+    assert {move.container_id for move in decision.moves} == {one.id for one in victims}
+    decision.ledger.check()
+
+
+def _check_refusal(refusal: object, victims: list[str], ledger: Ledger) -> None:
+    """Check that a refusal names the containers in the way, or those that would starve."""
+    if isinstance(refusal, NoMovePlan):
+        assert list(refusal.owners) == sorted(victims)
+        assert refusal.in_the_way
+    else:
+        assert isinstance(refusal, PoolWouldRunDry)
+        assert set(refusal.starving) <= ledger.shared.keys()
+        assert refusal.pool == ledger.pool
