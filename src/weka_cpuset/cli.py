@@ -80,7 +80,7 @@ def _setting_options(command: click.Command) -> click.Command:
 @click.option("--config", "file", type=click.Path(path_type=Path), help="The settings file (YAML).")
 def run(file: Path | None, **options: object) -> None:
     """Run the agent until SIGTERM or SIGINT."""
-    from weka_cpuset import daemon, sysfs  # imported for `run` only
+    from weka_cpuset import daemon, logs, sysfs, systemd  # imported for `run` only
 
     flags = {name.replace("__", "."): value for name, value in options.items() if value is not None}
     try:
@@ -88,14 +88,19 @@ def run(file: Path | None, **options: object) -> None:
             _settings_file(file, os.environ), os.environ, flags, program=sys.argv[0]
         )
         endpoint = nri.endpoint_from_environment(os.environ, str(chosen.nri.socket))
-        agent = daemon.Agent(chosen, endpoint, os.environ)
+        notifier = systemd.Notifier(os.environ)
+        agent = daemon.Agent(chosen, endpoint, daemon.Host.real(chosen), notifier)
+        output = logs.Log(chosen.log)
     except (settings.SettingsError, nri.NriError, sysfs.TopologyUnreadable) as error:
         click.echo(f"weka-cpuset: {error}", err=True)
         sys.exit(EXIT_CANNOT_WORK)
+    output.open()
     try:
-        asyncio.run(agent.run())
+        asyncio.run(daemon.serve(agent, notifier))
     except daemon.LauncherGone:
         sys.exit(EXIT_LAUNCHER_GONE)
+    finally:
+        output.close()
 
 
 _setting_options(run)

@@ -8,12 +8,13 @@ this very process as its own plugin (the next runtime launches the next agent).
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import logging
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import assert_never
 
 import nri
@@ -21,9 +22,9 @@ from weka_cpuset import __version__, instance
 from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.engine import Rules, Topology
 from weka_cpuset.handlers import Handlers
-from weka_cpuset.logs import Fields, Log
+from weka_cpuset.logs import Fields
 from weka_cpuset.settings import NriSettings, Settings
-from weka_cpuset.settle import Settler
+from weka_cpuset.settle import Cpusets, Settler
 from weka_cpuset.sysfs import read_topology
 from weka_cpuset.systemd import Notifier
 
@@ -63,6 +64,26 @@ def backoff(shortest_s: float, longest_s: float, draw: Callable[[], float]) -> I
         bound = min(bound * 2, longest_s)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Host:
+    """What the agent touches of the host it runs on; a simulator brings its own.
+
+    Attributes:
+        read_topology: Reads the machine's topology; called before each connect.
+        cpusets: What the kernel enforces for each container.
+        draw: Returns a random number from 0 up to 1, for the spread of pauses.
+    """
+
+    read_topology: Callable[[], Topology]
+    cpusets: Cpusets
+    draw: Callable[[], float] = random.random  # jitter, no secret
+
+    @classmethod
+    def real(cls, settings: Settings) -> "Host":
+        """Return the host that the settings point to."""
+        return cls(lambda: read_topology(settings.sysfs), CpusetTree(settings.cgroups))
+
+
 class Supervisor:
     """Keeps the plugin registered.
 
@@ -71,7 +92,7 @@ class Supervisor:
         endpoint: Where to connect first. After the loss of an inherited connection the
             socket is used.
         handlers: Answers the runtime's events.
-        read_topology: Reads the machine's topology; called before each connect.
+        host: What the agent touches of its host.
         notifier: Is told when the agent is at work.
     """
 
@@ -80,13 +101,13 @@ class Supervisor:
         config: NriSettings,
         endpoint: nri.Endpoint,
         handlers: Handlers,
-        read_topology: Callable[[], Topology],
+        host: Host,
         notifier: Notifier,
     ) -> None:
         self._config = config
         self._endpoint = endpoint
         self._handlers = handlers
-        self._read_topology = read_topology
+        self._host = host
         self._notifier = notifier
         self._launcher_pid = os.getppid() if isinstance(endpoint, nri.InheritedEndpoint) else None
         self._last_failure = ""
@@ -112,17 +133,13 @@ class Supervisor:
             self._leave_launcher()
 
     def _pauses(self) -> Iterator[float]:
-        return backoff(
-            self._config.reconnect_min_s,
-            self._config.reconnect_max_s,
-            random.random,  # jitter, no secret
-        )
+        return backoff(self._config.reconnect_min_s, self._config.reconnect_max_s, self._host.draw)
 
     async def _serve_one_connection(self) -> None:
         """Hold one connection from connect to its end; raise the reason of the end."""
         with contextlib.ExitStack() as held:
             self._take_instance_lock(held)
-            self._handlers.use_topology(self._read_topology())
+            self._handlers.use_topology(self._host.read_topology())
             connection = await nri.connect(
                 self._endpoint,
                 nri.Identity(self._config.name, self._config.index),
@@ -189,57 +206,57 @@ class Supervisor:
 
 
 class Agent:
-    """The whole agent, ready to run.
+    """The agent's parts, put together.
 
     Args:
         settings: All settings.
         endpoint: Where to connect first.
-        environment: The process's environment (systemd's variables).
+        host: What the agent touches of its host.
+        notifier: Is told when the agent is at work.
+
+    Attributes:
+        handlers: Answers the runtime's events; has the ledger.
 
     Raises:
         TopologyUnreadable: The machine does not say which cpus it has.
-        SettingError: The log file cannot be opened.
     """
 
     def __init__(
-        self, settings: Settings, endpoint: nri.Endpoint, environment: Mapping[str, str]
+        self, settings: Settings, endpoint: nri.Endpoint, host: Host, notifier: Notifier
     ) -> None:
-        topology = read_topology(settings.sysfs)
+        self._topology = host.read_topology()
         rules = Rules(settings.cpus.reserved, settings.cpus.min_shared)
-        self._log = Log(settings.log)
-        self._notifier = Notifier(environment)
-        self._topology = topology
-        self._handlers = Handlers(topology, rules, dry_run=settings.dry_run)
-        self._cgroups = CpusetTree(settings.cgroups)
-        self._supervisor = Supervisor(
-            settings.nri,
-            endpoint,
-            self._handlers,
-            lambda: read_topology(settings.sysfs),
-            self._notifier,
-        )
+        self.handlers = Handlers(self._topology, rules, dry_run=settings.dry_run)
+        self._supervisor = Supervisor(settings.nri, endpoint, self.handlers, host, notifier)
+        self._settler = Settler(self.handlers, host.cpusets)
 
-    async def run(self) -> None:
-        """Run until SIGTERM or SIGINT.
+    async def work(self) -> None:
+        """Keep the plugin registered and its containers settled, until cancelled.
 
         Raises:
             LauncherGone: The runtime that launched this process has ended.
         """
-        self._log.open()
+        log.info("Starting %s", Fields({"version": __version__, "cpus": self._topology.online}))
+        tasks = (
+            asyncio.create_task(self._supervisor.run(), name="supervisor"),
+            asyncio.create_task(self._settler.run(), name="settler"),
+        )
         try:
-            log.info("Starting %s", Fields({"version": __version__, "cpus": self._topology.online}))
-            settler = Settler(self._handlers, self._cgroups)
-            await serve(self._supervisor, settler, self._notifier)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._log.close()
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
 
 
-async def serve(supervisor: Supervisor, settler: Settler, notifier: Notifier) -> None:
-    """Run the supervisor until SIGTERM or SIGINT.
+async def serve(agent: Agent, notifier: Notifier) -> None:
+    """Run the agent until SIGTERM or SIGINT.
 
     Args:
-        supervisor: Keeps the plugin registered.
-        settler: Writes what no reply could carry.
+        agent: The agent.
         notifier: Feeds systemd's watchdog and is told of the stop.
 
     Raises:
@@ -251,16 +268,14 @@ async def serve(supervisor: Supervisor, settler: Settler, notifier: Notifier) ->
         loop.add_signal_handler(number, stop.set)
     # What start-up made stays; the collector need not walk it again in a handler.
     gc.freeze()
-    supervising = asyncio.create_task(supervisor.run(), name="supervisor")
-    settling = asyncio.create_task(settler.run(), name="settler")
+    working = asyncio.create_task(agent.work(), name="agent")
     feeding = asyncio.create_task(notifier.feed_watchdog(), name="watchdog")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
-        ending = {supervising, settling, stopping}
-        await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         notifier.stopping()
     finally:
-        tasks = (supervising, settling, feeding, stopping)
+        tasks = (working, feeding, stopping)
         for task in tasks:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
