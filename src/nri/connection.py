@@ -39,8 +39,8 @@ _T = TypeVar("_T")
 class Service(Protocol):
     """What answers the requests of the peer. Synchronous, and in memory only."""
 
-    def handle(self, request: RequestReceived) -> Message:
-        """Answers one request.
+    def handle(self, request: RequestReceived) -> "Message | asyncio.Future[Message]":
+        """Answers one request, or promises an answer; requests behind it do not wait for that.
 
         Raises:
             Refusal: The answer is no. Counts as a fault where a method may not refuse.
@@ -152,6 +152,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def hold(self) -> None:
+        """Reads nothing more from the peer until the connection ends."""
+        if self._transport is not None and not self._ended:
+            self._transport.pause_reading()
+
     # ---- for the transport ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -229,9 +234,22 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001  # a bug of a handler costs one answer, no more
             self._answer_failed(request, error)
         else:
-            self._reply(request, response)
+            if isinstance(response, asyncio.Future):
+                response.add_done_callback(lambda promise: self._keep_promise(request, promise))
+            else:
+                self._reply(request, response)
         finally:
             self._handling = False
+
+    def _keep_promise(self, request: RequestReceived, promise: "asyncio.Future[Message]") -> None:
+        error = None if promise.cancelled() else promise.exception()
+        if promise.cancelled() or self._ended:
+            return
+        if isinstance(error, Exception):
+            self._answer_failed(request, error)
+        else:
+            self._reply(request, promise.result())
+        self._flush()
 
     def _answer_failed(self, request: RequestReceived, error: Exception) -> None:
         may_refuse = request.method.may_refuse

@@ -86,10 +86,12 @@ class RuntimeSettings:
 
 
 class RuntimeHandler(Protocol):
-    """What answers the calls of a plugin. Synchronous, and in memory only."""
+    """What answers the calls of a plugin."""
 
-    def update_containers(self, request: UpdateContainersRequest) -> UpdateContainersResponse:
-        """Applies unsolicited updates, or raises Refusal."""
+    def update_containers(
+        self, request: UpdateContainersRequest
+    ) -> "UpdateContainersResponse | asyncio.Future[Message]":
+        """Applies unsolicited updates, or raises Refusal; a runtime busy with an event promises."""
 
     def fault(self, method: Method, error: Exception) -> None:
         """Is told of an exception that `update_containers` raised, Refusal aside."""
@@ -106,7 +108,7 @@ class _RuntimeService:
             asyncio.get_running_loop().create_future()
         )
 
-    def handle(self, request: RequestReceived) -> Message:
+    def handle(self, request: RequestReceived) -> "Message | asyncio.Future[Message]":
         match request.message:
             case RegisterPluginRequest() as message:
                 return self._register(message)
@@ -270,6 +272,10 @@ class PluginLink:
     async def wait_closed(self) -> NriError | None:
         """Waits for the end. Returns why, or None if it was closed from this side."""
         return await self._connection.wait_closed()
+
+    def hold(self) -> None:
+        """Reads nothing more from the plugin: to its caller it looks as if it hung."""
+        self._connection.hold()
 
     def close(self) -> None:
         """Closes after what is waiting has been written. May be called repeatedly."""
