@@ -256,8 +256,8 @@ class Plugins:
         async with self._library_lock:
             for peer in tuple(self._peers):
                 if peer.link.subscribes(event):
-                    for reply in await self._ask_one(peer, event, subject, send):
-                        replies.append((peer.name, reply))
+                    answers = await self._ask_one(peer, event, subject, send)
+                    replies += [(peer.name, answer) for answer in answers]
         return replies
 
     async def _ask_one(
