@@ -23,6 +23,7 @@ from weka_cpuset.engine.demand import (
     classify,
     has_pod_level_limit,
 )
+from weka_cpuset.engine.draft import Draft
 from weka_cpuset.engine.errors import CpusStillInUse, Notice, Refusal
 from weka_cpuset.engine.events import (
     Create,
@@ -37,10 +38,11 @@ from weka_cpuset.engine.events import (
     Stop,
     Update,
 )
-from weka_cpuset.engine.ledger import Draft, Holding, Ledger, family_of
-from weka_cpuset.engine.order import Change, CpusetUpdate, Ordered, Step, order
+from weka_cpuset.engine.ledger import Holding, Ledger, family_of
+from weka_cpuset.engine.order import CpusetUpdate, Ordered
 from weka_cpuset.engine.place import adopt, place
 from weka_cpuset.engine.relocate import Move
+from weka_cpuset.engine.tell import complete, tell, tell_due
 
 
 class Outcome(Enum):
@@ -130,63 +132,6 @@ def decide(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
             assert_never(event)
 
 
-def due(draft: Draft, at_hand: str = "") -> list[Change]:
-    """List the containers that are not known to have what they are wanted to have.
-
-    Args:
-        draft: The ledger in the making.
-        at_hand: A container that gets no update: it has a place of its own in the reply.
-
-    Returns:
-        The changes, unordered.
-    """
-    changes: list[Change] = []
-    if draft.settled:
-        return changes
-    for one, holding in draft.exclusive.items():
-        if one != at_hand and holding.cpus is not None:
-            _compare(draft, holding, holding.cpus, changes)
-    left = {forbidden: draft.pool - forbidden for forbidden in draft.forbids}
-    for one, holding in draft.shared.items():
-        wants = left[holding.demand.forbidden]
-        # The comparison of masks keeps the common case, nothing to do, cheap.
-        if one == at_hand or not wants:
-            continue
-        if draft.told[one].mask != wants.mask or one in draft.doubts:
-            _compare(draft, holding, wants, changes)
-    return changes
-
-
-def _compare(draft: Draft, holding: Holding, wants: CpuSet, changes: list[Change]) -> None:
-    """Add a change if a container has not, or may not have, what it shall have."""
-    told = draft.told[holding.id]
-    doubt = draft.doubts.get(holding.id) if holding.phase is Phase.RUNNING else None
-    if told != wants or doubt is not None:
-        may = told if doubt is None else told | doubt
-        changes.append(Change(holding.id, holding.kind, told, may, wants))
-
-
-def _reply(
-    draft: Draft,
-    *,
-    limit: int | None,
-    at_hand: str = "",
-    leaving: CpuSet = CpuSet.EMPTY,
-    keeping: CpuSet = CpuSet.EMPTY,
-) -> Ordered:
-    """Order all updates that are due, and note them as told."""
-    ordered = order(due(draft, at_hand), limit, leaving, keeping)
-    for container_id, cpus, _ in ordered.steps:
-        draft.tell(container_id, cpus)
-    draft.settled = ordered.finished
-    return ordered
-
-
-def tell_due(draft: Draft, limit: int | None = None) -> tuple[CpusetUpdate, ...]:
-    """Order all updates that are due where no container is at hand, and note them as told."""
-    return _updates(draft, _reply(draft, limit=limit).steps)
-
-
 def _own_cpus(draft: Draft, container_id: str, ordered: Ordered) -> CpuSet:
     """Tell which of its cpus the container at hand can have once the updates are applied.
 
@@ -209,12 +154,7 @@ def _placed(draft: Draft, outcome: Outcome, container_id: str, ordered: Ordered)
         draft.tell(container_id, cpus)
         adjustment = Adjustment(cpus, draft.mems(container_id))
     draft.settled &= cpus == draft.wanted(container_id)
-    return Decision(draft.freeze(), outcome, adjustment, _updates(draft, ordered.steps))
-
-
-def _updates(draft: Draft, steps: Iterable[tuple[str, CpuSet, Step]]) -> tuple[CpusetUpdate, ...]:
-    """Complete ordered steps by the memory nodes of annotated containers."""
-    return tuple(CpusetUpdate(one, cpus, draft.mems(one), step) for one, cpus, step in steps)
+    return Decision(draft.freeze(), outcome, adjustment, complete(draft, ordered.steps))
 
 
 def _create(ledger: Ledger, event: Create, limit: int | None) -> Decision:
@@ -233,7 +173,7 @@ def _create(ledger: Ledger, event: Create, limit: int | None) -> Decision:
         _share_pod_level_limit(draft, family)
     holding = Holding(event.pod, container, found.demand, found.why, None, Phase.CREATED)
     moves = place(draft, holding)
-    ordered = _reply(draft, limit=limit, at_hand=container.id)
+    ordered = tell(draft, limit=limit, at_hand=container.id)
     wants = draft.wanted(container.id)
     held = ordered.occupied if container.id in draft.exclusive else ordered.owned
     if not wants.isdisjoint(held) and (container.id in draft.exclusive or wants <= held):
@@ -290,7 +230,7 @@ def _update(ledger: Ledger, event: Update, limit: int | None) -> Decision:
     moves, notices = _change_demand(draft, held, event)
     has = draft.told[container.id] | draft.doubts.get(container.id, CpuSet.EMPTY)
     leaving = CpuSet.EMPTY if held.cpus is None else has
-    ordered = _reply(draft, limit=limit, at_hand=container.id, leaving=leaving, keeping=has)
+    ordered = tell(draft, limit=limit, at_hand=container.id, leaving=leaving, keeping=has)
     same = draft.wanted(container.id) == ledger.cpus_of(container.id)
     outcome = Outcome.UNCHANGED if same else Outcome.PLACED
     decision = _placed(draft, outcome, container.id, ordered)
@@ -349,7 +289,7 @@ def _update_unknown(draft: Draft, event: Update, limit: int | None) -> Decision:
     )
     moves, notices = adopt(draft, unjudged)
     has = draft.told[container.id]
-    ordered = _reply(draft, limit=limit, at_hand=container.id, keeping=has)
+    ordered = tell(draft, limit=limit, at_hand=container.id, keeping=has)
     decision = _placed(draft, Outcome.ADOPTED, container.id, ordered)
     return replace(decision, moves=tuple(moves), notices=notices)
 

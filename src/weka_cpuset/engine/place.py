@@ -13,6 +13,7 @@ from weka_cpuset.engine.demand import (
     classify,
     forbidden_of,
 )
+from weka_cpuset.engine.draft import Draft
 from weka_cpuset.engine.errors import (
     EmptySharedPool,
     NoMovePlan,
@@ -23,7 +24,7 @@ from weka_cpuset.engine.errors import (
     Starved,
     Unplaced,
 )
-from weka_cpuset.engine.ledger import Draft, Holding, recorded_cpus
+from weka_cpuset.engine.ledger import Holding, recorded_cpus
 from weka_cpuset.engine.pick import pick
 from weka_cpuset.engine.relocate import Move, Need, Supply, assign
 

@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weka_cpuset.engine.cpuset import CpuSet
-from weka_cpuset.engine.decide import tell_due
 from weka_cpuset.engine.demand import (
     AnnotatedDemand,
     Class,
@@ -25,17 +24,19 @@ from weka_cpuset.engine.demand import (
     SharedDemand,
     Why,
 )
+from weka_cpuset.engine.draft import Draft
 from weka_cpuset.engine.errors import (
     DuplicateContainer,
     NotEnoughCpus,
     Notice,
     Starved,
 )
-from weka_cpuset.engine.ledger import Draft, Holding, Ledger, Reported, Rules, recorded_cpus
+from weka_cpuset.engine.ledger import Holding, Ledger, Reported, Rules, recorded_cpus
 from weka_cpuset.engine.order import CpusetUpdate
 from weka_cpuset.engine.pick import pick
 from weka_cpuset.engine.place import give_pool, judge, note_record, supply_of
 from weka_cpuset.engine.relocate import Move, Need, assign
+from weka_cpuset.engine.tell import tell_due
 from weka_cpuset.engine.topology import Topology
 
 

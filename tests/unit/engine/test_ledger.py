@@ -17,7 +17,8 @@ from weka_cpuset.engine import (
     decide,
     rebuild,
 )
-from weka_cpuset.engine.ledger import ENDED_MAX, Draft, recorded_cpus
+from weka_cpuset.engine.draft import ENDED_MAX, Draft
+from weka_cpuset.engine.ledger import recorded_cpus
 
 
 @pytest.fixture

@@ -1,0 +1,141 @@
+"""A ledger in the making: the one place where entries of the book are changed."""
+
+from weka_cpuset.engine.cpuset import CpuSet
+from weka_cpuset.engine.events import Phase
+from weka_cpuset.engine.ledger import Holding, Ledger, mems_wanted, owned_cpus
+
+ENDED_MAX = 1024
+"""How many ended ids are remembered, so that a late event does not revive a container.
+Events come late by a few others at most; a node runs some hundred containers."""
+
+
+class Draft:
+    """A ledger in the making. Lives within one decision and is never handed out."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Start from a ledger, which stays as it is."""
+        self.topology = ledger.topology
+        self.rules = ledger.rules
+        self.exclusive = dict(ledger.exclusive)
+        self.shared = dict(ledger.shared)
+        self.families = dict(ledger.families)
+        self.forbids = dict(ledger.forbids)
+        self.told = dict(ledger.told)
+        self.doubts = dict(ledger.doubts)
+        self.starved = ledger.starved
+        self.ended = ledger.ended
+        self.settled = ledger.settled
+        self.pool = ledger.pool
+        self.pool_before = ledger.pool
+
+    def freeze(self) -> Ledger:
+        """Make the ledger."""
+        return Ledger(
+            topology=self.topology,
+            rules=self.rules,
+            pool=self.pool,
+            exclusive=self.exclusive,
+            shared=self.shared,
+            families=self.families,
+            forbids=self.forbids,
+            told=self.told,
+            doubts=self.doubts,
+            starved=self.starved,
+            ended=self.ended,
+            settled=self.settled,
+        )
+
+    def holding(self, container_id: str) -> Holding | None:
+        """Give a container's holding, or None if it is not live."""
+        return self.exclusive.get(container_id) or self.shared.get(container_id)
+
+    def wanted(self, container_id: str) -> CpuSet:
+        """Give the cpus a live container is wanted to have."""
+        owner = self.exclusive.get(container_id)
+        if owner is not None and owner.cpus is not None:
+            return owner.cpus
+        return self.pool - self.shared[container_id].demand.forbidden
+
+    def mems(self, container_id: str) -> CpuSet:
+        """Give the memory nodes a live container is wanted to have; empty: as they are."""
+        return mems_wanted(self.exclusive.get(container_id), self.topology)
+
+    def put(self, holding: Holding) -> None:
+        """Enter a holding, or replace the one of the same container."""
+        if self.holding(holding.id) is not None:
+            self.take_out(holding.id)
+        if holding.cpus is None:
+            self.shared[holding.id] = holding
+            forbidden = holding.demand.forbidden
+            self.forbids[forbidden] = self.forbids.get(forbidden, 0) + 1
+        else:
+            self.exclusive[holding.id] = holding
+            self._change_pool(self.pool - holding.cpus)
+        self.families[holding.family] = (*self.families.get(holding.family, ()), holding.id)
+
+    def end(self, container_id: str) -> Holding | None:
+        """Release a container and remember that it has ended.
+
+        Returns:
+            Its holding, or None if it was not live.
+        """
+        ended = dict(self.ended)
+        ended.pop(container_id, None)
+        ended[container_id] = None
+        if len(ended) > ENDED_MAX:
+            del ended[next(iter(ended))]
+        self.ended = ended
+        if self.holding(container_id) is None:
+            return None
+        self.told.pop(container_id, None)
+        self.doubts.pop(container_id, None)
+        self.starved -= {container_id}
+        return self.take_out(container_id)
+
+    def tell(self, container_id: str, cpus: CpuSet) -> None:
+        """Note what the runtime is told about a live container."""
+        holding = self.exclusive.get(container_id) or self.shared[container_id]
+        if holding.phase is Phase.CREATED:
+            # Should this update be lost, the container starts with what it was told before.
+            before = self.told.get(container_id, CpuSet.EMPTY)
+            doubt = before | self.doubts.get(container_id, CpuSet.EMPTY)
+            if doubt:
+                self.doubts[container_id] = doubt
+        else:
+            self.doubts.pop(container_id, None)
+        self.told[container_id] = cpus
+
+    def revise(self, holding: Holding) -> None:
+        """Replace the holding of a container whose cpus, demand and family stay the same."""
+        side = self.shared if holding.cpus is None else self.exclusive
+        side[holding.id] = holding
+
+    def take_out(self, container_id: str) -> Holding:
+        """Take a live container's holding out, to put another in; what was told stays.
+
+        Returns:
+            The holding.
+
+        Raises:
+            KeyError: The container is not live.
+        """
+        holding = self.exclusive.pop(container_id, None)
+        if holding is None:
+            holding = self.shared.pop(container_id)
+            forbidden = holding.demand.forbidden
+            self.forbids[forbidden] -= 1
+            if not self.forbids[forbidden]:
+                del self.forbids[forbidden]
+        else:
+            self._change_pool(self.topology.online - owned_cpus(self.exclusive))
+        rest = tuple(one for one in self.families[holding.family] if one != container_id)
+        if rest:
+            self.families[holding.family] = rest
+        else:
+            del self.families[holding.family]
+        return holding
+
+    def _change_pool(self, pool: CpuSet) -> None:
+        if pool != self.pool:
+            self.pool = pool
+            self.settled = False

@@ -1,0 +1,71 @@
+"""What must be told to make a ledger true, in the order in which it must be told."""
+
+from collections.abc import Iterable
+
+from weka_cpuset.engine.cpuset import CpuSet
+from weka_cpuset.engine.draft import Draft
+from weka_cpuset.engine.events import Phase
+from weka_cpuset.engine.ledger import Holding
+from weka_cpuset.engine.order import Change, CpusetUpdate, Ordered, Step, order
+
+
+def due(draft: Draft, at_hand: str = "") -> list[Change]:
+    """List the containers that are not known to have what they are wanted to have.
+
+    Args:
+        draft: The ledger in the making.
+        at_hand: A container that gets no update: it has a place of its own in the reply.
+
+    Returns:
+        The changes, unordered.
+    """
+    changes: list[Change] = []
+    if draft.settled:
+        return changes
+    for one, holding in draft.exclusive.items():
+        if one != at_hand and holding.cpus is not None:
+            _compare(draft, holding, holding.cpus, changes)
+    left = {forbidden: draft.pool - forbidden for forbidden in draft.forbids}
+    for one, holding in draft.shared.items():
+        wants = left[holding.demand.forbidden]
+        # The comparison of masks keeps the common case, nothing to do, cheap.
+        if one == at_hand or not wants:
+            continue
+        if draft.told[one].mask != wants.mask or one in draft.doubts:
+            _compare(draft, holding, wants, changes)
+    return changes
+
+
+def _compare(draft: Draft, holding: Holding, wants: CpuSet, changes: list[Change]) -> None:
+    """Add a change if a container has not, or may not have, what it shall have."""
+    told = draft.told[holding.id]
+    doubt = draft.doubts.get(holding.id) if holding.phase is Phase.RUNNING else None
+    if told != wants or doubt is not None:
+        may = told if doubt is None else told | doubt
+        changes.append(Change(holding.id, holding.kind, told, may, wants))
+
+
+def tell(
+    draft: Draft,
+    *,
+    limit: int | None,
+    at_hand: str = "",
+    leaving: CpuSet = CpuSet.EMPTY,
+    keeping: CpuSet = CpuSet.EMPTY,
+) -> Ordered:
+    """Order all updates that are due, and note them as told."""
+    ordered = order(due(draft, at_hand), limit, leaving, keeping)
+    for container_id, cpus, _ in ordered.steps:
+        draft.tell(container_id, cpus)
+    draft.settled = ordered.finished
+    return ordered
+
+
+def tell_due(draft: Draft, limit: int | None = None) -> tuple[CpusetUpdate, ...]:
+    """Order all updates that are due where no container is at hand, and note them as told."""
+    return complete(draft, tell(draft, limit=limit).steps)
+
+
+def complete(draft: Draft, steps: Iterable[tuple[str, CpuSet, Step]]) -> tuple[CpusetUpdate, ...]:
+    """Complete ordered steps by the memory nodes of annotated containers."""
+    return tuple(CpusetUpdate(one, cpus, draft.mems(one), step) for one, cpus, step in steps)
