@@ -128,7 +128,7 @@ def pod_linux_resources(pod: PodSpec) -> Derived:
     can have at one time.
     """
     asked = pod.resources or Resources()
-    total = _most_at_one_time(pod)
+    total = most_at_one_time(pod)
     request_m = asked.cpu_request_m or total.cpu_request_m
     limit_m = asked.cpu_limit_m or total.cpu_limit_m
     return Derived(
@@ -138,6 +138,27 @@ def pod_linux_resources(pod: PodSpec) -> Derived:
         memory_limit=asked.memory_limit or total.memory_limit,
         oom_score_adj=0,
     )
+
+
+def most_at_one_time(pod: PodSpec) -> Resources:
+    """Return the most that a pod's containers ask for together.
+
+    Init containers run one at a time, next to the sidecars that were started before them;
+    app containers run together, next to all sidecars.
+    """
+    beside = peak = Resources()
+    for container in pod.containers:
+        match container.kind:
+            case ContainerKind.SIDECAR:
+                beside = _sum((beside, container.resources))
+                peak = _larger(peak, beside)
+            case ContainerKind.INIT:
+                peak = _larger(peak, _sum((beside, container.resources)))
+            case ContainerKind.APP:
+                pass
+            case unknown:
+                assert_never(unknown)
+    return _larger(peak, _sum((beside, *_resources(pod, ContainerKind.APP))))
 
 
 def oom_score_of(pod: PodSpec, container: ContainerSpec, machine_memory_bytes: int) -> int:
@@ -206,29 +227,8 @@ def _left_to_each(pod: PodSpec) -> int:
     """Return each container's part of what the pod asks for beyond its containers."""
     if pod.resources is None or not pod.resources.memory_request:
         return 0
-    rest = pod.resources.memory_request - _most_at_one_time(pod).memory_request
+    rest = pod.resources.memory_request - most_at_one_time(pod).memory_request
     return max(0, rest) // len(pod.containers)
-
-
-def _most_at_one_time(pod: PodSpec) -> Resources:
-    """Return the most that a pod's containers ask for together.
-
-    Init containers run one at a time, next to the sidecars that were started before them;
-    app containers run together, next to all sidecars.
-    """
-    beside = peak = Resources()
-    for container in pod.containers:
-        match container.kind:
-            case ContainerKind.SIDECAR:
-                beside = _sum((beside, container.resources))
-                peak = _larger(peak, beside)
-            case ContainerKind.INIT:
-                peak = _larger(peak, _sum((beside, container.resources)))
-            case ContainerKind.APP:
-                pass
-            case unknown:
-                assert_never(unknown)
-    return _larger(peak, _sum((beside, *_resources(pod, ContainerKind.APP))))
 
 
 def _resources(pod: PodSpec, kind: ContainerKind) -> Iterator[Resources]:
