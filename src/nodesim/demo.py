@@ -1,175 +1,160 @@
-"""`make demo`: the real agent on a simulated node of 32 cpus, in a terminal.
+"""`make demo`: the operators' acceptance test on a simulated machine, explained step by step.
 
-The agent is the installed program in a process of its own. It reads the machine from files
-and meets a small runtime at a unix socket, so what is shown is what it does on a node.
+The agent, its protocol and its socket are the real ones. Machine, kernel, container runtime
+and kubelet are simulated, on virtual time: minutes pass in seconds.
 """
 
-import asyncio
-import dataclasses
 import sys
-import tempfile
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
 
-import nri
-from nodesim import picture
-from nodesim.machine import Machine, grid, write_sysfs
-from nodesim.node import Node, Pod, accept_plugin
-from weka_cpuset.engine import CORES_ANNOTATION, FORBID_ANNOTATION
+from nodesim import acceptance, kubernetes, manifest
+from nodesim.acceptance import Criterion, Phase
+from nodesim.picture import Picture
+from nodesim.report import Report
+from nodesim.rounds import Outcome
+from nodesim.simulation import Simulation
+from nodesim.stage import Recorder, Sight, Watched
+from nodesim.verdict import verdict_of
+from nodesim.workload import PodSpec
+from weka_cpuset.engine import CpuSet, SharedDemand
 
-MACHINE = grid("2x8-smt2", packages=2, cores=8, threads=2)
+LONG = 100
+"""A phase with more actions than this has a progress bar."""
 
-STORM = tuple(Pod(f"storm-{number}", 1000) for number in range(12))
+WIDTH_MAX = 120
+"""Lines of text longer than this, in columns, are hard to read."""
 
-DEADLINE_S = 60.0
-"""The whole demo, in seconds; it takes about two."""
+_INTRODUCTION = """\
+A Kubernetes node in a process: the real agent, talking its real protocol over a real socket to a
+simulated containerd and kubelet on a simulated machine of 32 cpus: 2 NUMA nodes with 8 cores each,
+2 cpus per core (one below the other). Each cell is a cpu; its letter says who may run there."""
 
 
-class AgentEnded(Exception):
-    """The agent's process ended before it was asked to.
+class Tour(Recorder):
+    """Draws the machine whenever a phase of the test is over, and remembers the timeline.
 
     Args:
-        code: Its exit code.
+        console: Where to.
+        phases: The phases.
     """
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+    def __init__(self, console: Console, phases: Sequence[Phase]) -> None:
+        super().__init__()
+        self._console = console
+        self._phases = phases
+        self._ends = acceptance.ends_of(phases)
+        self._at = 0
+        self._sight: Sight | None = None
+        self._bar = Progress(
+            TextColumn("step {task.completed:,} of {task.total:,}"),
+            BarColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("")
 
-    def __str__(self) -> str:
-        return f"the agent ended by itself with exit code {self.code}"
+    def begin(self, simulation: Watched, reserved: CpuSet) -> None:
+        """Take up the simulation."""
+        self._sight = Sight(simulation, reserved)
 
+    def progress(self, done: int, total: int) -> None:
+        """Show the phases that are over when an action begins."""
+        while self._at < len(self._ends) and done > self._ends[self._at]:
+            self._show()
+        if self._at < len(self._phases) and len(self._phases[self._at].actions) > LONG:
+            self._bar.start()
+            self._bar.update(self._task, completed=done, total=total)
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the demo: what happens, what to look at."""
+    def finish(self) -> None:
+        """Show the phases that ended with the simulation."""
+        while self._at < len(self._phases):
+            self._show()
 
-    title: str
-    remark: str
-    act: Callable[[Node, Console], Awaitable[None]]
-
-
-def _create(*pods: Pod) -> Callable[[Node, Console], Awaitable[None]]:
-    async def act(node: Node, console: Console) -> None:
-        for pod in pods:
-            try:
-                await node.create(pod)
-            except nri.StatusError as refusal:
-                console.print(f"  refused {pod.name}: {refusal.message}", style="yellow")
-
-    return act
-
-
-def _delete(*names: str) -> Callable[[Node, Console], Awaitable[None]]:
-    async def act(node: Node, console: Console) -> None:  # noqa: ARG001  # all steps are alike
-        await node.delete_all(names)
-
-    return act
-
-
-async def _storm(node: Node, console: Console) -> None:
-    started_s = time.monotonic()
-    rounds = 50
-    for _ in range(rounds):
-        for pod in STORM:
-            await node.create(pod)
-        await node.delete_all([pod.name for pod in STORM])
-    events = rounds * len(STORM) * 6
-    console.print(
-        f"  {rounds} rounds of {len(STORM)} pods: {events:,} events answered "
-        f"in {time.monotonic() - started_s:.1f} s by the same agent process"
-    )
+    def _show(self) -> None:
+        phase = self._phases[self._at]
+        self._at += 1
+        self._bar.stop()
+        self._console.print()
+        self._console.rule(Text(f"{self._at}. {phase.title}", "bold"), align="left", style="dim")
+        self._console.print(phase.remark, width=min(WIDTH_MAX, self._console.width))
+        self._console.print()
+        if self._sight is not None:
+            self._console.print(Picture(self._sight.look()))
 
 
-STEPS = (
-    Step(
-        "Two ordinary pods",
-        "Shared: both may use the whole machine.",
-        _create(Pod("web", 500, guaranteed=False), Pod("logs", 100, guaranteed=False)),
-    ),
-    Step(
-        "Two Guaranteed pods that ask for 2 and 3 whole cpus",
-        "Each gets cpus of its own, whole cores first; the shared ones made room before.",
-        _create(Pod("database", 2000), Pod("cache", 3000)),
-    ),
-    Step(
-        "A storage pod that names its cpus",
-        "It gets 0-1,16. The pods that were there have been moved, in the same reply.",
-        _create(Pod("storage", 100, guaranteed=False, annotations={CORES_ANNOTATION: "0-1,16"})),
-    ),
-    Step(
-        "A pod that must keep off the second socket, and two that cannot be had",
-        "A refusal says what is wrong, and nothing else changes.",
-        _create(
-            Pod("local", 2000, annotations={FORBID_ANNOTATION: "8-15,24-31"}),
-            Pod("wrong", 100, guaranteed=False, annotations={CORES_ANNOTATION: "7-99"}),
-            Pod("greedy", 64_000),
-        ),
-    ),
-    Step(
-        "The database and the storage pod end",
-        "Their cpus go back to the pool.",
-        _delete("database", "storage"),
-    ),
-    Step("A storm of pods created and force-deleted together", "Nothing is left behind.", _storm),
-)
+def play(console: Console, folder: Path) -> bool:
+    """Play the test and show it.
 
+    Args:
+        console: Where to.
+        folder: The folder with the test's pods.
 
-async def play(console: Console, machine: Machine) -> None:
-    """Start the agent, play all steps and show the node after each.
+    Returns:
+        Whether all criteria are met.
 
     Raises:
-        TimeoutError: The agent did not keep up.
-        AgentEnded: The agent ended by itself.
+        InputError: The pods cannot be read.
     """
-    with tempfile.TemporaryDirectory(prefix="weka-cpuset-demo-") as folder:
-        root = Path(folder)
-        write_sysfs(machine, root / "sys")
-        agent = await _start_agent(root)
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                node = await accept_plugin(
-                    root / "nri.sock", machine, nri.RuntimeSettings(name="demo")
-                )
-                await _play_steps(node, console)
-            if agent.returncode is not None:
-                raise AgentEnded(agent.returncode)
-        finally:
-            if agent.returncode is None:
-                agent.terminate()
-            code = await agent.wait()
-        log = (root / "agent.log").read_text().splitlines()
-    console.rule("What the agent logged, a few lines")
-    for line in (log[2], *(line for line in log if "WARNING" in line), *log[-2:]):
-        console.print(line, style="dim", highlight=False, soft_wrap=True)
-    console.print(f"\nThe agent was asked to stop and ended with exit code {code}.")
+    crash = manifest.load(folder / "crash-test-pods.yaml").pods
+    race = manifest.load(folder / "stress-race-test.yaml").pods
+    phases = acceptance.phases_of(crash, race)
+    console.print(_INTRODUCTION, width=min(WIDTH_MAX, console.width))
+    tour = Tour(console, phases)
+    simulation = Simulation(acceptance.scenario_of(phases), watch=tour, keep_log=True)
+    tour.begin(simulation, CpuSet.EMPTY)
+    report = simulation.run()
+    tour.finish()
+    shared = shared_labels((*crash, *race), simulation.machine.present)
+    criteria = acceptance.criteria_of(report, tour.entries, shared)
+    _show_log(console, report)
+    _show_criteria(console, criteria)
+    console.print(verdict_of(Outcome((report,))))
+    return report.passed and all(one.met for one in criteria)
 
 
-async def _start_agent(root: Path) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "weka_cpuset.cli", "run"),
-        *("--socket", str(root / "nri.sock")),
-        *("--sysfs", str(root / "sys")),
-        *("--log-file", str(root / "agent.log")),
-    )
+def shared_labels(pods: Sequence[PodSpec], online: CpuSet) -> list[str]:
+    """Return the labels of the containers that are shared by their manifest."""
+    return [
+        f"{pod.key}/{container.name}"
+        for pod in pods
+        for container in pod.containers
+        if isinstance(kubernetes.demand_of(pod, container, online), SharedDemand)
+    ]
 
 
-async def _play_steps(node: Node, console: Console) -> None:
-    console.print(picture.legend())
-    for number, step in enumerate(STEPS, start=1):
-        console.rule(f"{number}. {step.title}", align="left")
-        await step.act(node, console)
-        console.print(picture.node_map(node.machine, node.cpusets, node.pods))
-        console.print(step.remark, style="italic")
+def _show_log(console: Console, report: Report) -> None:
+    """Print a few lines of the agent's log: one of each kind that the test looks for."""
+    console.print()
+    console.rule(Text("What the agent logged, a few lines", "bold"), align="left", style="dim")
+    for sign in ("Registered", "WARNING", "Removing container", "container removal"):
+        line = next((line for line in report.log if sign in line), None)
+        if line is not None:
+            console.print(
+                line.strip(), style="dim", highlight=False, overflow="ellipsis", no_wrap=True
+            )
+
+
+def _show_criteria(console: Console, criteria: Sequence[Criterion]) -> None:
+    console.print()
+    console.rule(Text("The test's own success criteria", "bold"), align="left", style="dim")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for number, one in enumerate(criteria, start=1):
+        word = Text("PASS", "bold green") if one.met else Text("FAIL", "bold red")
+        table.add_row(word, f"{number}. {one.title}", one.evidence)
+    console.print(table, "")
 
 
 def main() -> None:
-    """Play the demo in the terminal."""
-    asyncio.run(play(Console(), MACHINE))
+    """Play the demo in the terminal; the first argument is the folder with the pods."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "examples/seed")
+    sys.exit(0 if play(Console(highlight=False), folder) else 1)
 
 
 if __name__ == "__main__":

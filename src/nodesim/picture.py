@@ -1,91 +1,110 @@
-"""The node as a picture for a terminal: a cell per cpu, grouped by node and core."""
+"""The picture of a moment: how the cpus are used, the map, its key, and the containers.
+
+Pure: what is drawn depends on the scene and the width alone. `scene.look` makes scenes.
+"""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from rich.columns import Columns
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from nodesim.machine import Machine
-from nodesim.node import Pod
-from weka_cpuset.engine import CORES_ANNOTATION, CpuSet
+from nodesim import cpumap
+from nodesim.boxes import Box, flow
+from nodesim.report import Occupant
+from nodesim.scene import Mark, Scene
+from weka_cpuset.engine import Class, CpuSet
 
-STYLES = {"annotated": "bold white on magenta", "integer": "bold white on blue", "shared": "green"}
-LETTERS = {"annotated": "A", "integer": "I", "shared": "·"}
+CONTAINERS_MAX = 12
+"""How many lines of containers a picture has; the rest are counted."""
+
+_WORDS: Mapping[Mark, str] = {
+    Mark.ANNOTATED: "named by a pod",
+    Mark.INTEGER: "one container's own",
+    Mark.POOL: "pool, shared by the rest",
+    Mark.RESERVED: "pool, reserved",
+    Mark.OFFLINE: "offline",
+    Mark.CLASH: "two owners: a rule is broken",
+}
 
 
-def class_of(pod: Pod) -> str:
-    """Return a pod's class in words; the picture's own view, from the manifest."""
-    if CORES_ANNOTATION in pod.annotations:
-        return "annotated"
-    whole = pod.guaranteed and pod.milli_cpus >= 1000 and pod.milli_cpus % 1000 == 0
-    return "integer" if whole else "shared"
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A renderable for rich, as wide as there is room.
+
+    Attributes:
+        scene: What is shown.
+        containers_max: How many lines of containers it may have.
+    """
+
+    scene: Scene
+    containers_max: int = CONTAINERS_MAX
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the lines, none longer than there is room."""
+        yield from cpumap.map_of(self.scene, options.max_width)
+        yield Text()
+        yield from key_of(self.scene, options.max_width)
+        if self.scene.occupants:
+            yield containers_of(self.scene, self.containers_max)
 
 
-def node_map(
-    machine: Machine, cpusets: Mapping[str, CpuSet], pods: Mapping[str, Pod]
-) -> RenderableType:
-    """Return the map of a node.
+def key_of(scene: Scene, width: int) -> Box:
+    """Return what the letters of a scene's map mean, each with its number of cpus.
 
     Args:
-        machine: The machine.
-        cpusets: The applied cpusets by pod name.
-        pods: The pods by name.
+        scene: What is shown.
+        width: How many columns there are.
     """
-    kinds = {name: class_of(pod) for name, pod in pods.items()}
-    exclusive = {
-        cpu: kinds[name]
-        for name, cpus in cpusets.items()
-        if kinds[name] != "shared"
-        for cpu in cpus
-    }
-    tables = []
-    for node in machine.nodes:
-        table = Table(title=f"node {node}", title_justify="left", box=None, padding=(0, 1, 0, 0))
-        cores: dict[int, list[int]] = {}
-        for cpu in machine.cpus:
-            if cpu.node == node:
-                cores.setdefault(cpu.core, []).append(cpu.id)
-        for core in cores:
-            table.add_column(f"{core}", justify="center", style="dim")
-        for thread in zip(*cores.values(), strict=True):
-            table.add_row(*(_cell(cpu, exclusive.get(cpu, "shared")) for cpu in thread))
-        tables.append(table)
-    return Group(Columns(tables, padding=(0, 3)), _pods(cpusets, pods, kinds))
+    parts = []
+    for mark in Mark:
+        count = scene.count(mark)
+        if count:
+            style = cpumap.STYLES[mark]
+            parts.append(Text.assemble((mark.value, style), f" {_WORDS[mark]} ({count})"))
+    if any(cell.changed for cell in scene.cells.values()):
+        parts.append(Text.assemble(("*", "bold"), " just changed"))
+    return flow([[part] for part in parts], width, gap=3)
 
 
-def legend() -> Text:
-    """Return the meaning of the letters and colours."""
-    parts: list[tuple[str, str] | str] = []
-    for kind, words in (
-        ("annotated", " named by a pod   "),
-        ("integer", " one pod's own   "),
-        ("shared", " the pool, for everybody else"),
-    ):
-        parts += [(f" {LETTERS[kind]} ", STYLES[kind]), words]
-    return Text.assemble(*parts)
+def containers_of(scene: Scene, lines_max: int) -> Table:
+    """Return the list of a scene's containers; shared ones with the same cpus in one line.
 
-
-def _cell(cpu: int, kind: str) -> Text:
-    return Text(f"{LETTERS[kind]}{cpu:>3}", style=STYLES[kind])
-
-
-def _pods(
-    cpusets: Mapping[str, CpuSet], pods: Mapping[str, Pod], kinds: Mapping[str, str]
-) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("pod", "class", "asks for", "may run on"):
-        table.add_column(title)
-    for name, pod in pods.items():
-        cpus = str(cpusets.get(name, "nothing yet"))
-        kind = Text(kinds[name], style=STYLES[kinds[name]])
-        table.add_row(name, kind, _asks_for(pod), cpus)
+    Args:
+        scene: What is shown.
+        lines_max: How many lines it may have.
+    """
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in ("tag", "class", "cpus"):
+        table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    rows = [*_owners(scene), *_sharers(scene.occupants)]
+    for row in rows[:lines_max]:
+        table.add_row(*row)
+    if len(rows) > lines_max:
+        table.add_row("", "", "", f"and {len(rows) - lines_max} more")
     return table
 
 
-def _asks_for(pod: Pod) -> str:
-    wishes: Iterable[str] = (
-        f"{name.removeprefix('weka.io/')}: {value}" for name, value in pod.annotations.items()
-    )
-    return ", ".join([f"{pod.milli_cpus / 1000:g} cpus", *wishes])
+def _owners(scene: Scene) -> Iterable[tuple[Text, str, str, str]]:
+    for one in scene.occupants:
+        if one.kind is not Class.SHARED:
+            tag = scene.tags[one.label]
+            style = cpumap.style_of_tag(tag)
+            label = one.label if one.running else f"{one.label} (not started)"
+            sign = "*" if one.changed else " "
+            yield Text.assemble((tag, style), sign), one.kind.value, f"{one.cpus}", label
+
+
+def _sharers(occupants: Iterable[Occupant]) -> Iterable[tuple[Text, str, str, str]]:
+    groups: dict[CpuSet, list[Occupant]] = {}
+    for one in occupants:
+        if one.kind is Class.SHARED:
+            groups.setdefault(one.cpus, []).append(one)
+    for cpus, members in groups.items():
+        sign = "*" if any(one.changed for one in members) else " "
+        names = ", ".join(one.label for one in members)
+        tag = Text.assemble((Mark.POOL.value, cpumap.STYLES[Mark.POOL]), sign)
+        count = f"{len(members)}: " if len(members) > 1 else ""
+        yield tag, Class.SHARED.value, f"{cpus}", f"{count}{names}"

@@ -157,9 +157,7 @@ class Container:
     def resized(self, resources: Resources) -> messages.LinuxResources:
         """Return what a kubelet sends to change the container's resources."""
         spec = _with_resources(self.spec, resources)
-        return _linux_resources(
-            kubernetes.linux_resources(self.sandbox.spec, spec, MACHINE_MEMORY)
-        )
+        return _linux_resources(kubernetes.linux_resources(self.sandbox.spec, spec, MACHINE_MEMORY))
 
     def resize(self, resources: Resources, linux: messages.LinuxResources) -> None:
         """Put new resources on record; the cpuset stays."""

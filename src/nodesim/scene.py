@@ -5,7 +5,7 @@ so a picture shows what is, not what the agent believes.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
@@ -88,16 +88,22 @@ def look(host: Host, occupants: Iterable[Occupant], before: Scene | None = None)
     Args:
         host: The machine.
         occupants: The live containers.
-        before: The scene that was shown before: containers keep their tags, and cells
-            that differ are marked as changed.
+        before: The scene that was shown before: containers keep their tags, and what
+            differs from it is marked as changed.
     """
     order = list(Class)
     live = tuple(sorted(occupants, key=lambda one: (order.index(one.kind), one.label)))
     tags = _tags(live, before.tags if before else {})
     cells = _cells(host, live, tags)
-    if before is not None:
-        cells = {cpu: _compared(cell, before.cells.get(cpu)) for cpu, cell in cells.items()}
-    return Scene(host, live, tags, cells)
+    if before is None:
+        return Scene(host, live, tags, cells)
+    old = {one.label: one.cpus for one in before.occupants}
+    return Scene(
+        host,
+        tuple(replace(one, changed=old.get(one.label) != one.cpus) for one in live),
+        tags,
+        {cpu: _compared(cell, before.cells.get(cpu)) for cpu, cell in cells.items()},
+    )
 
 
 def mark_of(kind: Class) -> Mark:

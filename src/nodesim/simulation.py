@@ -221,7 +221,7 @@ class Simulation:
         while self._tick() < end_s and (
             self._runtime.is_busy or self.now_s - self._last_event_s < QUIET_S
         ):
-            await asyncio.sleep(LOOK_S)  # noqa: ASYNC110  # quiet is no event that could be awaited
+            await asyncio.sleep(LOOK_S)  # quiet is no event that could be awaited
         if self._runtime.is_busy:
             self._checker.report(0, "the runtime hangs: calls of the kubelet never return")
         if not self._at_work.is_set():
