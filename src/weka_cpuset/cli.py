@@ -1,10 +1,11 @@
-"""The command line: `weka-cpuset run` and `weka-cpuset version`.
+"""The command line: `weka-cpuset run`, and all other commands by their modules.
 
 Only what a command needs is imported, and only when it runs: the agent is started while
 a runtime waits for it.
 """
 
 import asyncio
+import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,29 @@ def complete(arguments: Sequence[str], environment: Mapping[str, str]) -> list[s
     return list(arguments)
 
 
-@click.group()
+COMMANDS: Mapping[str, str] = {}
+"""The modules of the other commands; each has a click command of the command's name."""
+
+
+class Commands(click.Group):
+    """Commands of which the modules are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in alphabetical order."""
+        return sorted([*super().list_commands(ctx), *COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None if there is none of that name."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        command = getattr(importlib.import_module(module), cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{cmd_name} is no command")
+        return command
+
+
+@click.group(cls=Commands)
 @click.version_option(__version__, message="%(version)s")
 def commands() -> None:
     """Place containers on cpus and NUMA nodes, as a plugin of the container runtime."""
