@@ -1,7 +1,8 @@
 """Run all benches: `python -m bench`."""
 
-from bench import containerd, handler, startup
+from bench import containerd, handler, receive, startup
 
 handler.report()
+receive.report()
 startup.report()
 containerd.report()

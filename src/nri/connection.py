@@ -35,6 +35,11 @@ from nri.session import (
 
 _T = TypeVar("_T")
 
+RECEIVE_BYTES = 16 * 1024
+"""The most that is read from the socket at once. For each read asyncio makes a buffer of its
+transport's `max_size`, 256 KiB unless told otherwise; one that large is mapped and unmapped by
+the kernel each time, which costs more than the read itself. 16 KiB holds nearly every event."""
+
 
 class Service(Protocol):
     """What answers the requests of the peer. Synchronous, and in memory only."""
@@ -162,6 +167,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Is told of the transport."""
         self._transport = cast("asyncio.Transport", transport)
+        if hasattr(transport, "max_size"):  # asyncio's own transports; no other has to
+            transport.max_size = RECEIVE_BYTES
         if self._ended:
             self._transport.abort()
         self._flush()

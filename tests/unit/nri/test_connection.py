@@ -28,6 +28,7 @@ from nri import (
     SyncTooLarge,
     TrunkClosedMidFrame,
 )
+from nri.connection import RECEIVE_BYTES
 from nri.messages import (
     Container,
     CreateContainerRequest,
@@ -63,6 +64,23 @@ def raising(error: Exception) -> Callable[[RequestReceived], Empty]:
 def stop(name: str) -> StopContainerRequest:
     """A request that can be told from others."""
     return StopContainerRequest(container=Container(id=name))
+
+
+# ---- reading ----
+
+
+@pytest.mark.asyncio
+async def test_small_buffer_reads_each_message_whole() -> None:
+    """A message larger than the receive buffer arrives whole; asyncio's own buffer is not used."""
+    service = ScriptedService()
+    async with served(service) as (connection, peer):
+        transport = connection._transport
+        assert transport is not None
+        assert getattr(transport, "max_size", None) == RECEIVE_BYTES
+        request = stop("x" * (3 * RECEIVE_BYTES))
+        await peer.call(STOP_CONTAINER, request)
+        await peer.expect(ReplyReceived)
+        assert [one.message for one in service.handled] == [request]
 
 
 # ---- requests of the peer ----
