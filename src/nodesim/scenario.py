@@ -1,0 +1,182 @@
+"""Scenarios as YAML: what is done to which machine, step by step.
+
+A scenario is written by people, or by `dump` when a random run has failed. The page
+docs/reference/scenario.md describes the form for people; `steps` has the single steps.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from nodesim import documents, export, runtimes
+from nodesim.actions import Action, Apply, Delete, Scenario, Wait
+from nodesim.documents import UnreadableFile
+from nodesim.fields import BadField, Field, Place
+from nodesim.steps import StepReader, check_size, step_tree
+from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, RestartPolicy
+from weka_cpuset import settings as agent_settings
+
+RUN_S = 20.0
+"""How long pods run where nothing else ends them, in seconds."""
+
+LIFE_MAX_S = 3600.0
+"""How long the end of a pod is waited for, in seconds; simulated time is not free."""
+
+START_S = 5.0
+"""How long pods may take to start, in seconds, beside what their containers run for."""
+
+_KEYS = ("machine", "runtime", "settings", "tail", "steps")
+_DEFAULT = Scenario("", ())
+
+
+def load(path: Path) -> Scenario:
+    """Read a scenario; the files that it names are looked for in its folder.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UnreadableFile: It, or a file of pods, cannot be read, is too large, or is not YAML.
+        BadField: A value is not allowed.
+    """
+    return parse(documents.read(path), str(path), path.parent)
+
+
+def parse(data: str | bytes, file: str, folder: Path) -> Scenario:
+    """Read a scenario.
+
+    Args:
+        data: YAML, one document.
+        file: A name for it, for errors.
+        folder: The folder that the files it names are looked for in.
+
+    Raises:
+        UnreadableFile: It, or a file of pods, cannot be read, is too large, or is not YAML.
+        BadField: A value is not allowed.
+    """
+    trees = documents.parse(data, file)
+    if len(trees) != 1:
+        raise UnreadableFile(file, f"has {len(trees)} documents; a scenario is one")
+    whole = Field(trees[0].value, Place(file))
+    for key in whole.fields():
+        if key not in _KEYS:
+            raise BadField(whole.place, key, f"only {', '.join(_KEYS)}")
+    steps = whole.get("steps")
+    actions = StepReader(folder).read(steps)
+    check_size(actions, steps.place)
+    return Scenario(
+        machine=_machine_of(whole.get("machine"), folder),
+        actions=actions,
+        runtime=_runtime_of(whole.get("runtime")),
+        settings=_settings_of(whole.get("settings")),
+        tail_s=whole.get("tail").number(_DEFAULT.tail_s),
+    )
+
+
+def dump(scenario: Scenario) -> str:
+    """Write a scenario as YAML, pods in full: `parse` makes an equal one of it.
+
+    Args:
+        scenario: The scenario; one that `parse` or `with_pods` could have made. The text of
+            more than a few thousand pods is larger than what `parse` reads.
+    """
+    tree = {
+        "machine": scenario.machine,
+        "runtime": scenario.runtime,
+        **({"settings": dict(scenario.settings)} if scenario.settings else {}),
+        "tail": export.seconds(scenario.tail_s),
+        "steps": [step_tree(action) for action in scenario.actions],
+    }
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
+
+
+def with_pods(
+    pods: Iterable[PodSpec],
+    machine: str,
+    runtime: str = _DEFAULT.runtime,
+    settings: Iterable[tuple[str, str]] = (),
+) -> Scenario:
+    """Return what is done with pods when nothing else is said.
+
+    They are all created at once. Those that end by themselves are waited for, at most
+    `LIFE_MAX_S`; if there are none, all run for `RUN_S`. Then all are deleted.
+
+    Args:
+        pods: The pods.
+        machine: Name or file of the machine.
+        runtime: Name of the simulated runtime.
+        settings: Settings of the agent by dotted key.
+    """
+    several = tuple(pods)
+    lives = [life for pod in several if (life := _life_of(pod)) is not None]
+    wait = min(LIFE_MAX_S, max(lives, default=RUN_S) + START_S)
+    actions: tuple[Action, ...] = (Apply(several), Wait(wait), Delete(("*",)))
+    return replace(
+        _DEFAULT, machine=machine, actions=actions, runtime=runtime, settings=tuple(settings)
+    )
+
+
+def _life_of(pod: PodSpec) -> float | None:
+    """Return after how many seconds a pod has ended by itself; None: never, or in failure."""
+    total, longest = 0.0, 0.0
+    for container in pod.containers:
+        life_s = container.life_s
+        match container.kind:
+            case ContainerKind.SIDECAR:
+                continue  # ends with the pod
+            case ContainerKind.INIT if life_s is not None and not container.exit_code:
+                total += life_s
+            case ContainerKind.APP if life_s is not None and not _starts_again(pod, container):
+                longest = max(longest, life_s)
+            case _:
+                return None
+    return total + longest
+
+
+def _starts_again(pod: PodSpec, container: ContainerSpec) -> bool:
+    """Tell whether a container is started again when it has ended."""
+    failed = container.exit_code != 0
+    return pod.restart_policy is RestartPolicy.ALWAYS or (
+        failed and pod.restart_policy is RestartPolicy.ON_FAILURE
+    )
+
+
+# ---- the keys beside `steps` ----
+
+
+def _machine_of(field: Field, folder: Path) -> str:
+    if not field.given:
+        raise field.bad("the name of a machine such as 2x8-smt2, or a file of one")
+    name = field.text()
+    try:
+        is_file = (folder / name).is_file()
+    except OSError:  # a name that no file can have
+        is_file = False
+    return str(folder / name) if is_file else name
+
+
+def _runtime_of(field: Field) -> str:
+    name = field.text() if field.given else _DEFAULT.runtime
+    if name not in runtimes.RUNTIMES:
+        raise field.bad(f"one of {', '.join(runtimes.RUNTIMES)}")
+    return name
+
+
+def _settings_of(field: Field) -> tuple[tuple[str, str], ...]:
+    """Read the agent's settings, and let the agent's own reader check them."""
+    known = [row.key for row in agent_settings.TABLE]
+    for key in field.fields():
+        if key not in known:
+            raise BadField(field.place, key, f"one of {', '.join(known)}")
+    found = tuple((key, _setting_of(one)) for key, one in field.fields().items())
+    try:
+        agent_settings.load(None, {}, dict(found))
+    except agent_settings.SettingError as error:
+        raise BadField(field.get(error.key).place, error.value, error.allowed) from None
+    return found
+
+
+def _setting_of(field: Field) -> str:
+    return str(field.value).lower() if isinstance(field.value, bool) else field.plain()
