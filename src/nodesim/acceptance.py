@@ -54,9 +54,13 @@ def phases_of(crash: tuple[PodSpec, ...], race: tuple[PodSpec, ...]) -> tuple[Ph
         race: The pods that are deleted by force.
     """
     crash_keys, race_keys = [pod.key for pod in crash], tuple(pod.key for pod in race)
-    create = (Apply(race), Wait(5.0), *_phases(race_keys, "Running"))
+    create: tuple[Action, ...] = (Apply(race), Wait(5.0), *_phases(race_keys, "Running"))
     # kubectl comes back at once; the runtime still ends the containers, all together.
-    delete = (Delete(race_keys, grace_s=0.0, force=True), Wait(13.0), *_phases(race_keys, "Gone"))
+    delete: tuple[Action, ...] = (
+        Delete(race_keys, grace_s=0.0, force=True),
+        Wait(13.0),
+        *_phases(race_keys, "Gone"),
+    )
     return (
         Phase(
             "An empty machine",

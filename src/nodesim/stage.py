@@ -12,13 +12,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
-from weka_cpuset.machine import Machine
 
 from nodesim.picture import Picture
 from nodesim.report import Entry, EntryKind, Occupant
 from nodesim.scene import Host, Scene, look
-from nodesim.timeline import line_of
+from nodesim.timeline import Refusals, line_of
 from weka_cpuset.engine import CpuSet
+from weka_cpuset.machine import Machine
 
 FRAME_S = 0.1
 """The live picture is drawn this often at most, in seconds."""
@@ -28,6 +28,9 @@ LOOK_S = 0.3
 
 PATIENCE_S = 6.0
 """How long a simulation is held up in all for people to look, in seconds."""
+
+BAR_WIDTH = 30
+"""Columns of the bar of progress."""
 
 
 class Watched(Protocol):
@@ -44,7 +47,14 @@ class Watched(Protocol):
 
 
 class Stage(AbstractContextManager["Stage", None]):
-    """Shows nothing and remembers nothing: the least that a watcher does."""
+    """Shows nothing and remembers refusals: the least that a watcher does.
+
+    Attributes:
+        refusals: The refusals so far.
+    """
+
+    def __init__(self) -> None:
+        self.refusals = Refusals()
 
     def begin(self, simulation: Watched, reserved: CpuSet) -> None:
         """Take up the next simulation.
@@ -56,6 +66,7 @@ class Stage(AbstractContextManager["Stage", None]):
 
     def entry(self, entry: Entry) -> None:
         """Take note of an entry of the timeline as it happens."""
+        self.refusals.add(entry)
 
     def progress(self, done: int, total: int) -> None:
         """Take note of how many actions have begun, of how many."""
@@ -77,10 +88,12 @@ class Recorder(Stage):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.entries: list[Entry] = []
 
     def entry(self, entry: Entry) -> None:
         """Keep the entry."""
+        super().entry(entry)
         self.entries.append(entry)
 
 
@@ -131,6 +144,7 @@ class PlainStage(Stage):
     """
 
     def __init__(self, console: Console, *, timeline: bool) -> None:
+        super().__init__()
         self._console = console
         self._timeline = timeline
         self._sight: Sight | None = None
@@ -141,6 +155,7 @@ class PlainStage(Stage):
 
     def entry(self, entry: Entry) -> None:
         """Print the entry's line."""
+        super().entry(entry)
         if self._timeline:
             self._console.print(line_of(entry), soft_wrap=True)
         if self._sight is not None and entry.kind is EntryKind.CHANGE:
@@ -165,21 +180,23 @@ class LiveStage(PlainStage):
     Args:
         console: A terminal.
         timeline: Whether the timeline runs by above the picture.
+        rounds: How many simulations there will be.
         patience_s: How long simulations may be held up in all for people to look.
     """
 
-    def __init__(self, console: Console, *, timeline: bool, patience_s: float) -> None:
+    def __init__(
+        self, console: Console, *, timeline: bool, rounds: int = 1, patience_s: float = PATIENCE_S
+    ) -> None:
         super().__init__(console, timeline=timeline)
+        self._rounds = rounds
         self._patience_s = patience_s
         self._drawn_s = -1.0
         self._frame_s = 0.0
+        self._begun = 0
         self._bar = Progress(
-            TextColumn("round {task.description}, step {task.completed:,}"),
-            BarColumn(None),
-            console=console,
+            TextColumn("{task.description}"), BarColumn(BAR_WIDTH), console=console
         )
-        self._task = self._bar.add_task("0", total=None)
-        self._rounds = 0
+        self._task = self._bar.add_task("")
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> "LiveStage":
@@ -191,8 +208,7 @@ class LiveStage(PlainStage):
         """Take up the next simulation."""
         super().begin(simulation, reserved)
         self._drawn_s = -1.0
-        self._rounds += 1
-        self._bar.update(self._task, description=f"{self._rounds:,}")
+        self._begun += 1
 
     def entry(self, entry: Entry) -> None:
         """Print the entry's line, and draw again if it is time to."""
@@ -203,12 +219,19 @@ class LiveStage(PlainStage):
             self._drawn_s = entry.at_s
             self._patience_s -= LOOK_S
             time.sleep(LOOK_S)
-        elif time.monotonic() - self._frame_s >= FRAME_S:
-            self._draw()
+        else:
+            self._draw_sometimes()
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""
-        self._bar.update(self._task, completed=done, total=total)
+        step = f"step {done:,} of {total:,}"
+        if self._rounds == 1:
+            self._bar.update(self._task, description=step, completed=done, total=total)
+        else:
+            words = f"round {self._begun:,} of {self._rounds:,}, {step}"
+            share = self._begun - 1 + done / total
+            self._bar.update(self._task, description=words, completed=share, total=self._rounds)
+        self._draw_sometimes()
 
     def __exit__(
         self,
@@ -219,6 +242,10 @@ class LiveStage(PlainStage):
         """Give the terminal back and print the picture."""
         self._live.stop()
         super().__exit__(kind, error, traceback)
+
+    def _draw_sometimes(self) -> None:
+        if time.monotonic() - self._frame_s >= FRAME_S:
+            self._draw()
 
     def _draw(self) -> None:
         if self._sight is not None:

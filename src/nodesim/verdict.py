@@ -9,6 +9,7 @@ from rich.text import Text
 
 from nodesim.report import VIOLATIONS_MAX
 from nodesim.rounds import Outcome
+from nodesim.timeline import Refusals
 
 RULES: Mapping[int, str] = {
     0: "nothing is left when all pods are gone",
@@ -37,6 +38,23 @@ def verdict_of(outcome: Outcome) -> RenderableType:
     for title, words in _facts(outcome):
         table.add_row(title, words)
     return Group(Text.assemble("Verdict: ", word), table, *_failures(outcome))
+
+
+def refusals_of(refusals: Refusals) -> RenderableType:
+    """Return which containers were refused, and why; nothing if none was."""
+    lines = []
+    if refusals.found:
+        lines.append(Text("Refused containers", style="bold"))
+    for one in refusals.found:
+        again = f" (the first of {one.times} times)" if one.times > 1 else ""
+        lines.append(
+            Text.assemble((one.subject, "yellow"), f" at {one.at_s:.3f} s{again}: {one.reason}")
+        )
+    if refusals.more:
+        lines.append(Text(f"and {_times(refusals.more, 'refusal')} of other containers"))
+    if lines:
+        lines.append(Text())
+    return Group(*lines)
 
 
 def _facts(outcome: Outcome) -> Iterable[tuple[str, str]]:
