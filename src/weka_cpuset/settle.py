@@ -18,7 +18,7 @@ import logging
 from typing import Protocol
 
 from weka_cpuset.engine import CpuSet, Phase
-from weka_cpuset.handlers import Handlers
+from weka_cpuset.handlers import GROWTH_PER_REPLY, Handlers
 from weka_cpuset.logs import Fields
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Settler:
         self._due = asyncio.Event()
         self._last_event_s = 0.0
         handlers.on_unsettled = self.wake
+        handlers.growth_per_reply = 0
 
     def wake(self) -> None:
         """Take note that an event has left something to settle."""
@@ -94,6 +95,8 @@ class Settler:
                     break
         if failed:
             self._handlers.doubt(frozenset(failed))
+        # What cannot be reached from here grows with replies, a few containers at a time.
+        self._handlers.growth_per_reply = GROWTH_PER_REPLY if failed else 0
         if updates:
             self._report(len(updates), failed)
 

@@ -219,14 +219,14 @@ def _is_clear(one: Change, movers: Iterable[Change], taken: CpuSet) -> bool:
 
 
 def _grow(growers: Iterable[Change], held: CpuSet, limit: int | None, steps: _Steps) -> bool:
-    """Let shared containers grow onto what is free.
+    """Let shared containers grow onto what is free, those with the fewest cpus first.
 
     Returns:
         Whether all have what they want.
     """
     complete = True
     room = limit
-    for one in growers:
+    for one in sorted(growers, key=lambda one: len(one.told)):
         target = one.wants - (held - one.told)
         complete &= target == one.wants
         if target != one.wants and target <= one.told:

@@ -85,6 +85,16 @@ def test_limit_bounds_growth_only() -> None:
     assert [name for name, _, _ in order(changes, limit=0).steps] == ["c"]
 
 
+def test_in_a_storm_of_releases_every_shared_container_has_its_turn() -> None:
+    """With a limit those with the fewest cpus grow first, not the same ones each time."""
+    changes = [
+        _change("a", Class.SHARED, "0-2", "0-3"),
+        _change("b", Class.SHARED, "0", "0-3"),
+        _change("c", Class.SHARED, "0-1", "0-3"),
+    ]
+    assert [name for name, _, _ in order(changes, limit=2).steps] == ["b", "c"]
+
+
 def test_cpus_of_the_container_at_hand_wait() -> None:
     """What it gives up is nobody's yet; what it shares can be shared, not owned."""
     leaving = CpuSet.of([1])

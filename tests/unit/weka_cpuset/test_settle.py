@@ -7,7 +7,7 @@ import pytest
 
 from nri import Event, messages
 from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start, stop
-from weka_cpuset.engine import CpuSet, Rules
+from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settle import LATEST_S, QUIET_S, Settler
 
@@ -82,6 +82,28 @@ async def test_storm_of_releases_costs_one_write_per_container() -> None:
         await asyncio.sleep(QUIET_S / 4)
     await asyncio.sleep(QUIET_S * 1.5)
     assert kernel.written == [("/kubepods/web", ALL)]
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_deleting_fifty_pods_at_once_updates_each_shared_container_once() -> None:
+    """No pod waits for the growth of others: no reply carries it, and one pass writes it."""
+    machine = Topology.build([Cpu(cpu, cpu, 0, 0, 0) for cpu in range(64)])
+    handlers, kernel = Handlers(machine, Rules(), dry_run=False), Kernel()
+    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    names = [f"web-{number}" for number in range(100)]
+    for name in names:
+        start(handlers, shared(name))
+    owners = [create(f"owner-{number}", 1000) for number in range(50)]
+    for owner in owners:
+        start(handlers, owner)
+    await asyncio.sleep(QUIET_S * 1.5)
+    kernel.written.clear()
+    assert not any(stop(handlers, owner).update for owner in owners)
+    await asyncio.sleep(QUIET_S * 1.5)
+    everything = [(f"/kubepods/{name}", machine.online) for name in names]
+    assert sorted(kernel.written) == sorted(everything)
     settling.cancel()
 
 
