@@ -1,0 +1,52 @@
+"""One line of a check's result."""
+
+import enum
+from dataclasses import dataclass
+
+
+class Level(enum.StrEnum):
+    """How good what was found is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    UNKNOWN = "unknown"
+
+
+class Topic(enum.StrEnum):
+    """What a finding is about. The values are part of the JSON format."""
+
+    RUNTIME = "runtime"
+    NRI_ENABLED = "nri-enabled"
+    NRI_SOCKET = "nri-socket"
+    NRI_TIMEOUTS = "nri-timeouts"
+    VALIDATOR = "validator"
+    OTHER_PLUGINS = "other-plugins"
+    AGENT = "agent"
+    CPU_MANAGER = "cpu-manager"
+    MEMORY_MANAGER = "memory-manager"
+    TOPOLOGY_MANAGER = "topology-manager"
+    CGROUP_DRIVER = "cgroup-driver"
+    CGROUP_TREE = "cgroup-tree"
+    CGROUP_WRITABLE = "cgroup-writable"
+    POD_CPUS = "pod-cpus"
+    CPUS = "cpus"
+    SMT = "smt"
+    NODES = "nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found about one topic.
+
+    Attributes:
+        topic: What it is about.
+        level: How good it is.
+        found: What is the case.
+        remedy: What to do; empty where nothing needs to be done.
+    """
+
+    topic: Topic
+    level: Level
+    found: str
+    remedy: str = ""
