@@ -15,29 +15,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nri
-from nodesim.machine import Machine, grid
+from nodesim.machines import MACHINES
 from nri import messages, nri_pb2, services
 from nri.connection import Connection
 from nri.plugin import _PluginService
 from nri.session import ReplyReceived, Session
-from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Node, Rules, Topology
+from weka_cpuset.engine import CORES_ANNOTATION, Rules
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.logs import Log
 from weka_cpuset.settings import LogSettings
 
-MACHINE = grid("2x64-smt2", packages=2, cores=64, threads=2, llc_cores=8)
+MACHINE = MACHINES["2x64-smt2"]
 SAMPLES = 400
 LIVE_INTEGER, LIVE_ANNOTATED, LIVE_SHARED = 60, 20, 420
-
-
-def topology_of(machine: Machine) -> Topology:
-    """Return the engine's topology of a simulated machine."""
-    cpus = [Cpu(cpu.id, cpu.core, cpu.llc, cpu.node, cpu.package) for cpu in machine.cpus]
-    nodes = [
-        Node(node, CpuSet.of(cpu.id for cpu in machine.cpus if cpu.node == node), True, {})  # noqa: FBT003
-        for node in machine.nodes
-    ]
-    return Topology.build(cpus, nodes)
 
 
 class EmptyHandler(Handlers):
@@ -169,7 +159,7 @@ def _busy(handlers: Handlers) -> None:
 
 async def measure(load: Load) -> tuple[float, float]:
     """Return the median microseconds of the empty and of the real handler, for one load."""
-    topology = topology_of(MACHINE)
+    topology = MACHINE.topology()
     empty = Plugin(EmptyHandler(topology, Rules(), dry_run=False))
     real = Plugin(Handlers(topology, Rules(), dry_run=False))
     _busy(real.handlers)

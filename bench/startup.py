@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nri
-from nodesim.machine import grid, write_sysfs
+from nodesim.machines import MACHINES
 from nodesim.node import accept_plugin
+from nodesim.sysfs_files import write_sysfs
 
-MACHINE = grid("2x16-smt2", packages=2, cores=16, threads=2)
+MACHINE = MACHINES["2x16-smt2"]
 RUNS = 10
 
 

@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from nodesim import documents
 from nodesim.fields import InputError
 from weka_cpuset import machine_file
 from weka_cpuset.engine import Cpu, CpuSet
@@ -77,18 +78,17 @@ def find(name_or_file: str) -> Machine:
 
     Raises:
         UnknownMachine: It is neither.
-        MachineFileError: The file cannot be read or does not describe a machine.
+        UnreadableFile: It looks like a file (has a `/` or a `.`) and cannot be read.
+        MachineFileError: The file does not describe a machine.
     """
     if name_or_file in MACHINES:
         return MACHINES[name_or_file]
-    if "\0" in name_or_file or not ("/" in name_or_file or Path(name_or_file).exists()):
-        raise UnknownMachine(name_or_file, tuple(MACHINES))
     try:
-        with Path(name_or_file).open("rb") as stream:
-            data = stream.read(machine_file.SIZE_MAX + 1)
-    except OSError as error:
-        reason = error.strerror or "cannot be read"
-        raise machine_file.MachineFileError(name_or_file, "", reason, "a readable file") from error
+        data = documents.read(Path(name_or_file))
+    except documents.UnreadableFile:
+        if "/" in name_or_file or "." in name_or_file:
+            raise
+        raise UnknownMachine(name_or_file, tuple(MACHINES)) from None
     return machine_file.decode(data, name_or_file)
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import nri
-from nodesim.machine import Machine
 from nri import Event, messages
 from weka_cpuset.engine import CpuSet
+from weka_cpuset.machine import Machine
 
 PERIOD_US = 100_000
 """The length of a cpu quota period in microseconds, as kubelet sets it."""
@@ -137,7 +137,7 @@ class Node:
                 self._record(name, update.linux.resources.cpu.cpus)
 
     def _record(self, name: str, cpus: str) -> None:
-        online = CpuSet.of(cpu.id for cpu in self.machine.cpus if cpu.online)
+        online = self.machine.online
         self.cpusets[name] = CpuSet.parse(cpus) if cpus else online
         self.history.append((name, self.cpusets[name]))
 

@@ -1,4 +1,4 @@
-"""The machine's topology, as the kernel describes it below /sys.
+"""The machine and its topology, as the kernel describes them below /sys.
 
 Sources: Documentation/ABI/stable/sysfs-devices-system-cpu, .../sysfs-devices-node and
 Documentation/admin-guide/cputopology.rst of the Linux kernel. Files may be missing: an
@@ -6,9 +6,11 @@ offline cpu has no topology, a machine without NUMA has no nodes, a virtual mach
 no caches. A level that is not described is unknown, which the engine takes as a normal case.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from weka_cpuset.engine import Cpu, CpuListError, CpuSet, Node, Topology
+from weka_cpuset.engine import MAX_CPU, Cpu, CpuListError, CpuSet, Topology
+from weka_cpuset.machine import ID_MAX, Machine, nodes_with
 
 
 class TopologyUnreadable(Exception):
@@ -42,12 +44,56 @@ def read_topology(root: Path) -> Topology:
     Raises:
         TopologyUnreadable: The list of online cpus is missing, empty or no cpu list.
     """
+    return read_machine(root, "this machine").topology()
+
+
+def read_machine(root: Path, name: str) -> Machine:
+    """Read the machine with all its cpus.
+
+    Args:
+        root: Where sysfs is mounted.
+        name: What to call the machine.
+
+    Returns:
+        The machine; levels that sysfs does not describe are unknown in it.
+
+    Raises:
+        TopologyUnreadable: The list of online cpus is missing, empty or no cpu list.
+        MachineInvalid: The name cannot be used.
+    """
     system = root / "devices" / "system"
-    online = _read_online(system / "cpu" / "online")
-    nodes = _read_nodes(system / "node", online)
-    node_of = {cpu: node.id for node in nodes for cpu in node.cpus}
-    cpus = [_read_cpu(system / "cpu" / f"cpu{cpu}", cpu, node_of.get(cpu)) for cpu in online]
-    return Topology.build(cpus, nodes)
+    online = read_online(root)
+    offline = _read_list(system / "cpu" / "present") - online
+    nodes = _node_folders(system / "node")
+    node_of = {
+        cpu: node for node, path in nodes.items() for cpu in _read_list(path / "cpulist") & online
+    }
+    cpus = tuple(
+        _read_cpu(system / "cpu" / f"cpu{cpu}", cpu, node_of.get(cpu))
+        if cpu in online
+        else _read_offline_cpu(system / "cpu" / f"cpu{cpu}", cpu, CpuSet.of(nodes))
+        for cpu in online | offline
+    )
+    distances = {
+        node: _read_distances(path / "distance", list(nodes)) for node, path in nodes.items()
+    }
+    memory = _read_memory(system / "node" / "has_memory", nodes)
+    return Machine(name, cpus, offline, nodes_with(cpus, memory, distances))
+
+
+def read_online(root: Path) -> CpuSet:
+    """Read which cpus are online: one small file, cheap enough to be read each second.
+
+    Args:
+        root: Where sysfs is mounted.
+
+    Returns:
+        The cpus; not empty.
+
+    Raises:
+        TopologyUnreadable: The list of online cpus is missing, empty or no cpu list.
+    """
+    return _read_online(root / "devices" / "system" / "cpu" / "online")
 
 
 def _read_online(path: Path) -> CpuSet:
@@ -72,8 +118,14 @@ def _read_cpu(folder: Path, cpu: int, node: int | None) -> Cpu:
         llc=_read_llc(folder / "cache"),
         node=node,
         # -1 stands for "not known" on some architectures.
-        package=package if package is not None and package >= 0 else None,
+        package=package if package is not None and 0 <= package <= ID_MAX else None,
     )
+
+
+def _read_offline_cpu(folder: Path, cpu: int, nodes: CpuSet) -> Cpu:
+    """Return what is left of a cpu that is offline: the link to its node."""
+    links = [int(path.name[4:]) for path in _subfolders(folder, "node")]
+    return Cpu(cpu, node=next((node for node in links if node in nodes), None))
 
 
 def _read_llc(folder: Path) -> int | None:
@@ -87,20 +139,17 @@ def _read_llc(folder: Path) -> int | None:
     return group.lowest if group else None
 
 
-def _read_nodes(folder: Path, online: CpuSet) -> list[Node]:
+def _node_folders(folder: Path) -> dict[int, Path]:
+    """Return the folders of the nodes by id, ascending."""
     folders = {int(path.name[4:]): path for path in _subfolders(folder, "node")}
-    has_memory = _read_text(folder / "has_memory")
+    return {node: folders[node] for node in sorted(folders) if node <= MAX_CPU}
+
+
+def _read_memory(path: Path, nodes: Iterable[int]) -> CpuSet:
+    """Return the ids of the nodes with memory."""
+    has_memory = _read_text(path)
     # Kernels without the file are older than memoryless nodes.
-    with_memory = CpuSet.of(folders) if has_memory is None else _parse(has_memory)
-    return [
-        Node(
-            id=node,
-            cpus=_read_list(path / "cpulist") & online,
-            has_memory=node in with_memory,
-            distances=_read_distances(path / "distance", sorted(folders)),
-        )
-        for node, path in sorted(folders.items())
-    ]
+    return CpuSet.of(nodes) if has_memory is None else _parse(has_memory)
 
 
 def _read_distances(path: Path, nodes: list[int]) -> dict[int, int]:
@@ -108,7 +157,8 @@ def _read_distances(path: Path, nodes: list[int]) -> dict[int, int]:
     fields = (_read_text(path) or "").split()
     if len(fields) != len(nodes) or not all(field.isdecimal() for field in fields):
         return {}
-    return dict(zip(nodes, map(int, fields), strict=True))
+    distances = dict(zip(nodes, map(int, fields), strict=True))
+    return distances if max(distances.values(), default=0) <= ID_MAX else {}
 
 
 def _subfolders(folder: Path, prefix: str) -> list[Path]:

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 import nri
-from nodesim.machine import grid, write_sysfs
+from nodesim.machines import grid
 from nodesim.node import NoCallbacks, Node, Pod, accept_plugin
+from nodesim.sysfs_files import write_sysfs
 from weka_cpuset import instance
 from weka_cpuset.engine import CORES_ANNOTATION, CpuSet
 

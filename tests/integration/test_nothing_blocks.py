@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import nri
-from nodesim.machine import grid, write_sysfs
+from nodesim.machines import grid
 from nodesim.node import Pod, accept_plugin
+from nodesim.sysfs_files import write_sysfs
 
 MACHINE = grid("1x8", packages=1, cores=8, threads=1)
 

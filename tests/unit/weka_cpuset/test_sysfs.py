@@ -1,13 +1,17 @@
 """Reading the topology: whole machines, and every file that may be missing."""
 
+import dataclasses
 import itertools
+import shutil
 from pathlib import Path
 
 import pytest
 
-from nodesim.machine import Machine, MachineCpu, grid, write_sysfs
+from nodesim.machines import MACHINES, grid
+from nodesim.sysfs_files import write_sysfs
 from weka_cpuset.engine import CpuSet
-from weka_cpuset.sysfs import TopologyUnreadable, read_topology
+from weka_cpuset.machine import Machine, nodes_with
+from weka_cpuset.sysfs import TopologyUnreadable, read_machine, read_topology
 
 TWO_SOCKETS = grid("2x4-smt2", packages=2, cores=4, threads=2, llc_cores=2)
 
@@ -39,28 +43,50 @@ def test_this_machine_can_be_read() -> None:
     assert topology.online == CpuSet.of(cpu for core in topology.cores for cpu in core)
 
 
+def with_memory(*nodes: int) -> Machine:
+    """Return a machine of two packages that has memory on these nodes."""
+    ids = {0, 1, *nodes}
+    made = nodes_with(TWO_SOCKETS.cpus, CpuSet.of(nodes), {one: {} for one in ids})
+    return Machine("memory", TWO_SOCKETS.cpus, CpuSet.EMPTY, made)
+
+
+@pytest.mark.parametrize("name", sorted(MACHINES))
+def test_named_machine_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
+    """The agent sees a simulated machine as the simulator does."""
+    machine = MACHINES[name]
+    read = read_machine(written(machine, tmp_path), name)
+    assert machine.topology() == read.topology()
+    assert (machine.present, machine.offline) == (read.present, read.offline)
+    if not machine.offline:
+        assert machine == read
+
+
 def test_offline_cpu_is_left_out(tmp_path: Path) -> None:
-    """A cpu that is offline has no topology and is in no group."""
-    cpus = tuple(
-        MachineCpu(cpu.id, cpu.core, cpu.llc, cpu.node, cpu.package, online=cpu.id != 5)
-        for cpu in TWO_SOCKETS.cpus
-    )
-    topology = read_topology(written(Machine("one off", cpus, frozenset({0, 1})), tmp_path))
-    assert 5 not in topology.online
-    assert CpuSet.of([13]) == topology.core_of(13)
+    """A cpu that is offline has no topology and is in no group, but is known to be there."""
+    machine = dataclasses.replace(TWO_SOCKETS, offline=CpuSet.of([5]))
+    read = read_machine(written(machine, tmp_path), "one off")
+    assert 5 not in read.topology().online
+    assert CpuSet.of([13]) == read.topology().core_of(13)
+    assert CpuSet.of([5]) == read.offline
+    assert machine.cpus[5].node == read.cpus[5].node
+
+
+def test_machine_without_a_list_of_present_cpus_has_the_online_ones(tmp_path: Path) -> None:
+    """What the kernel does not say is not there."""
+    machine = dataclasses.replace(TWO_SOCKETS, offline=CpuSet.of([5]))
+    (written(machine, tmp_path) / "devices/system/cpu/present").unlink()
+    assert machine.online == read_machine(tmp_path, "no list").present
 
 
 def test_memoryless_node_borrows_the_nearest_memory(tmp_path: Path) -> None:
     """The memory of cpus on a node without memory is the nearest node's that has some."""
-    machine = Machine("memoryless", TWO_SOCKETS.cpus, frozenset({1}))
-    topology = read_topology(written(machine, tmp_path))
+    topology = read_topology(written(with_memory(1), tmp_path))
     assert CpuSet.of([1]) == topology.memory_nodes(CpuSet.of([0]))
 
 
 def test_memory_only_node_owns_no_cpu(tmp_path: Path) -> None:
     """A node with memory and no cpus (CXL, HBM) does not disturb."""
-    machine = Machine("memory only", TWO_SOCKETS.cpus, frozenset({0, 1, 2}))
-    topology = read_topology(written(machine, tmp_path))
+    topology = read_topology(written(with_memory(0, 1, 2), tmp_path))
     assert CpuSet.of([0]) == topology.memory_nodes(CpuSet.of([0]))
 
 
@@ -69,6 +95,7 @@ def test_memory_only_node_owns_no_cpu(tmp_path: Path) -> None:
     [
         "devices/system/node",
         "devices/system/node/has_memory",
+        "devices/system/cpu/present",
         "devices/system/node/node0/distance",
         "devices/system/node/node1/cpulist",
         "devices/system/cpu/cpu3/topology",
@@ -84,9 +111,7 @@ def test_missing_file_is_normal(tmp_path: Path, missing: str) -> None:
     write_sysfs(TWO_SOCKETS, tmp_path)
     target = tmp_path / missing
     if target.is_dir():
-        for path in sorted(target.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        target.rmdir()
+        shutil.rmtree(target)
     else:
         target.unlink()
     topology = read_topology(tmp_path)
@@ -106,6 +131,7 @@ def test_nonsense_in_a_file_counts_as_missing(tmp_path: Path, content: str) -> N
         "node/node1/distance",
         "node/node1/cpulist",
         "node/has_memory",
+        "cpu/present",
     ):
         (tmp_path / "devices/system" / name).write_text(content, encoding="latin-1")
         topology = read_topology(tmp_path)
