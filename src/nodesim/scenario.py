@@ -4,28 +4,16 @@ A scenario is written by people, or by `dump` when a random run has failed. The 
 docs/reference/scenario.md describes the form for people; `steps` has the single steps.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from nodesim import documents, export, runtimes
-from nodesim.actions import Action, Apply, Delete, Scenario, Wait
+from nodesim import documents, export, machines, runtimes
+from nodesim.actions import Scenario
 from nodesim.documents import UnreadableFile
 from nodesim.fields import BadField, Field, Place
 from nodesim.steps import StepReader, check_size, step_tree
-from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, RestartPolicy
 from weka_cpuset import settings as agent_settings
-
-RUN_S = 20.0
-"""How long pods run where nothing else ends them, in seconds."""
-
-LIFE_MAX_S = 3600.0
-"""How long the end of a pod is waited for, in seconds; simulated time is not free."""
-
-START_S = 5.0
-"""How long pods may take to start, in seconds, beside what their containers run for."""
 
 _KEYS = ("machine", "runtime", "settings", "tail", "steps")
 _DEFAULT = Scenario("", ())
@@ -79,8 +67,8 @@ def dump(scenario: Scenario) -> str:
     """Write a scenario as YAML, pods in full: `parse` makes an equal one of it.
 
     Args:
-        scenario: The scenario; one that `parse` or `with_pods` could have made. The text of
-            more than a few thousand pods is larger than what `parse` reads.
+        scenario: The scenario. Its text is in ASCII, whatever is in it; that of several
+            thousand pods is larger than what `parse` reads.
     """
     tree = {
         "machine": scenario.machine,
@@ -89,58 +77,7 @@ def dump(scenario: Scenario) -> str:
         "tail": export.seconds(scenario.tail_s),
         "steps": [step_tree(action) for action in scenario.actions],
     }
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
-
-
-def with_pods(
-    pods: Iterable[PodSpec],
-    machine: str,
-    runtime: str = _DEFAULT.runtime,
-    settings: Iterable[tuple[str, str]] = (),
-) -> Scenario:
-    """Return what is done with pods when nothing else is said.
-
-    They are all created at once. Those that end by themselves are waited for, at most
-    `LIFE_MAX_S`; if there are none, all run for `RUN_S`. Then all are deleted.
-
-    Args:
-        pods: The pods.
-        machine: Name or file of the machine.
-        runtime: Name of the simulated runtime.
-        settings: Settings of the agent by dotted key.
-    """
-    several = tuple(pods)
-    lives = [life for pod in several if (life := _life_of(pod)) is not None]
-    wait = min(LIFE_MAX_S, max(lives, default=RUN_S) + START_S)
-    actions: tuple[Action, ...] = (Apply(several), Wait(wait), Delete(("*",)))
-    return replace(
-        _DEFAULT, machine=machine, actions=actions, runtime=runtime, settings=tuple(settings)
-    )
-
-
-def _life_of(pod: PodSpec) -> float | None:
-    """Return after how many seconds a pod has ended by itself; None: never, or in failure."""
-    total, longest = 0.0, 0.0
-    for container in pod.containers:
-        life_s = container.life_s
-        match container.kind:
-            case ContainerKind.SIDECAR:
-                continue  # ends with the pod
-            case ContainerKind.INIT if life_s is not None and not container.exit_code:
-                total += life_s
-            case ContainerKind.APP if life_s is not None and not _starts_again(pod, container):
-                longest = max(longest, life_s)
-            case _:
-                return None
-    return total + longest
-
-
-def _starts_again(pod: PodSpec, container: ContainerSpec) -> bool:
-    """Tell whether a container is started again when it has ended."""
-    failed = container.exit_code != 0
-    return pod.restart_policy is RestartPolicy.ALWAYS or (
-        failed and pod.restart_policy is RestartPolicy.ON_FAILURE
-    )
+    return yaml.safe_dump(tree, sort_keys=False, width=100)
 
 
 # ---- the keys beside `steps` ----
@@ -150,6 +87,8 @@ def _machine_of(field: Field, folder: Path) -> str:
     if not field.given:
         raise field.bad("the name of a machine such as 2x8-smt2, or a file of one")
     name = field.text()
+    if name in machines.MACHINES:
+        return name
     try:
         is_file = (folder / name).is_file()
     except OSError:  # a name that no file can have
