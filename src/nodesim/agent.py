@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 import nri
+from nodesim.kernel import Kernel
 from weka_cpuset.daemon import Agent, Host
 from weka_cpuset.engine import Topology
 from weka_cpuset.settings import Settings
-from weka_cpuset.settle import Cpusets
 from weka_cpuset.systemd import Notifier
 
 RESTART_S = 1.0
@@ -23,7 +23,7 @@ class AgentProcess:
     Args:
         settings: The agent's settings.
         read_topology: What it reads of the machine.
-        cpusets: What it sees of the kernel.
+        kernel: What it sees of cgroups, and which cpus are online.
         on_end: Called with the reason when it ended by itself.
 
     Attributes:
@@ -34,13 +34,14 @@ class AgentProcess:
         self,
         settings: Settings,
         read_topology: Callable[[], Topology],
-        cpusets: Cpusets,
+        kernel: Kernel,
         on_end: Callable[[str], None],
     ) -> None:
         self.ends = 0
         self._settings = settings
         # The agent's jitter is part of the simulation: the same each time.
-        self._host = Host(read_topology, cpusets, Random(0).random)  # noqa: S311  # jitter
+        draw = Random(0).random  # noqa: S311  # jitter
+        self._host = Host(read_topology, lambda: kernel.online, kernel, draw)
         self._on_end = on_end
         self._agent: Agent | None = None
         self._task: asyncio.Task[None] | None = None

@@ -37,8 +37,9 @@ _T = TypeVar("_T")
 
 RECEIVE_BYTES = 16 * 1024
 """The most that is read from the socket at once. For each read asyncio makes a buffer of its
-transport's `max_size`, 256 KiB unless told otherwise; one that large is mapped and unmapped by
-the kernel each time, which costs more than the read itself. 16 KiB holds nearly every event."""
+transport's `max_size`, 256 KiB unless told otherwise. Where the allocator has no free piece of
+that size it maps one and gives it back, which costs more than the read itself. 16 KiB holds
+nearly every event."""
 
 
 class Service(Protocol):

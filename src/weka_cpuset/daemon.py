@@ -20,12 +20,13 @@ from typing import assert_never
 import nri
 from weka_cpuset import __version__, instance
 from weka_cpuset.cgroups import CpusetTree
-from weka_cpuset.engine import Rules, Topology
+from weka_cpuset.engine import CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.hotplug import Hotplug
 from weka_cpuset.logs import Fields
 from weka_cpuset.settings import NriSettings, Settings
 from weka_cpuset.settle import Cpusets, Settler
-from weka_cpuset.sysfs import read_topology
+from weka_cpuset.sysfs import read_online, read_topology
 from weka_cpuset.systemd import Notifier
 
 log = logging.getLogger(__name__)
@@ -69,19 +70,26 @@ class Host:
     """What the agent touches of the host it runs on; a simulator brings its own.
 
     Attributes:
-        read_topology: Reads the machine's topology; called before each connect.
+        read_topology: Reads the machine's topology; called before each connect, and when
+            other cpus are online.
+        read_online: Reads which cpus are online; called each second, so it must be cheap.
         cpusets: What the kernel enforces for each container.
         draw: Returns a random number from 0 up to 1, for the spread of pauses.
     """
 
     read_topology: Callable[[], Topology]
+    read_online: Callable[[], CpuSet]
     cpusets: Cpusets
     draw: Callable[[], float] = random.random  # jitter, no secret
 
     @classmethod
     def real(cls, settings: Settings) -> "Host":
         """Return the host that the settings point to."""
-        return cls(lambda: read_topology(settings.sysfs), CpusetTree(settings.cgroups))
+        return cls(
+            lambda: read_topology(settings.sysfs),
+            lambda: read_online(settings.sysfs),
+            CpusetTree(settings.cgroups),
+        )
 
 
 class Supervisor:
@@ -225,10 +233,11 @@ class Agent:
         self, settings: Settings, endpoint: nri.Endpoint, host: Host, notifier: Notifier
     ) -> None:
         self._topology = host.read_topology()
-        rules = Rules(settings.cpus.reserved, settings.cpus.min_shared)
+        rules = Rules(settings.cpus.reserved, settings.cpus.min_shared, settings.cpus.burst_max)
         self.handlers = Handlers(self._topology, rules, dry_run=settings.dry_run)
         self._supervisor = Supervisor(settings.nri, endpoint, self.handlers, host, notifier)
         self._settler = Settler(self.handlers, host.cpusets)
+        self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology)
 
     async def work(self) -> None:
         """Keep the plugin registered and its containers settled, until cancelled.
@@ -240,6 +249,7 @@ class Agent:
         tasks = (
             asyncio.create_task(self._supervisor.run(), name="supervisor"),
             asyncio.create_task(self._settler.run(), name="settler"),
+            asyncio.create_task(self._hotplug.run(), name="hotplug"),
         )
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -9,6 +9,7 @@ between reading the ledger and replacing it nothing else runs.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import nri
 from nri import Event, messages
@@ -106,6 +107,35 @@ class Handlers:
         self,
         pods: Sequence[messages.PodSandbox],
         containers: Sequence[messages.Container],
+    def rehome(self, topology: Topology) -> None:
+        """Apply the rules to a machine with other cpus online (rule 10).
+
+        What running containers must change to is due; settling, or the next reply, tells it.
+        """
+        started_ns = time.perf_counter_ns()
+        before = self.ledger
+        rebuilt = rebuild(topology, before.rules, *before.reported())
+        # What was told is still what the containers have; the difference is due.
+        self.ledger = replace(
+            rebuilt.ledger,
+            told=before.told,
+            doubts=before.doubts,
+            ended=before.ended,
+            settled=False,
+        )
+        self._topology = topology
+        for notice in rebuilt.notices:
+            self._warn("hotplug", notice)
+        fields = {
+            "before": before.topology.online,
+            "after": topology.online,
+            "moves": len(rebuilt.moves),
+            "pool": self.ledger.pool,
+            "us": _us_since(started_ns),
+        }
+        log.warning("Other cpus are online %s", Fields(fields))
+        self.on_unsettled()
+
     ) -> Sequence[messages.ContainerUpdate]:
         """Rebuild the ledger from the runtime's report and return what must be corrected."""
         started_ns = time.perf_counter_ns()

@@ -1,0 +1,127 @@
+"""Hotplug: other cpus online are noticed within seconds, and the rules apply to them."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nri import Event
+from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
+from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
+from weka_cpuset.handlers import Handlers
+from weka_cpuset.hotplug import LOOK_S, Hotplug
+from weka_cpuset.sysfs import TopologyUnreadable
+
+ALL = CpuSet.of(range(8))
+
+
+def machine(online: CpuSet) -> Topology:
+    """Return the machine of eight cpus with only these online."""
+    return Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in online])
+
+
+class Sysfs:
+    """What the kernel says of its cpus; counts who reads how much."""
+
+    def __init__(self) -> None:
+        self.online = ALL
+        self.readings = 0
+        self.failure: Exception | None = None
+
+    def read_online(self) -> CpuSet:
+        """Return the online cpus."""
+        if self.failure is not None:
+            raise self.failure
+        return self.online
+
+    def read_topology(self) -> Topology:
+        """Return the whole topology."""
+        self.readings += 1
+        return machine(self.online)
+
+
+@contextlib.contextmanager
+def watched(handlers: Handlers, sysfs: Sysfs) -> Iterator[None]:
+    """Look at the online cpus for the length of a `with` block."""
+    task = asyncio.create_task(Hotplug(handlers, sysfs.read_online, sysfs.read_topology).run())
+    try:
+        yield
+        assert not task.done()
+    finally:
+        task.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_integer_container_moves_off_a_cpu_that_went_offline() -> None:
+    """Its cpu goes away: it gets another one of its own, and the pool leaves that first."""
+    handlers, sysfs = Handlers(EIGHT, Rules(), dry_run=False), Sysfs()
+    start(handlers, create("web", 100))
+    owned = start(handlers, create("owner", 2000))
+    lost = CpuSet.of([owned.lowest])
+    with watched(handlers, sysfs):
+        sysfs.online = ALL - lost
+        await asyncio.sleep(2 * LOOK_S)
+    updates = handlers.take_due_updates()
+    now = handlers.ledger.cpus_of("owner")
+    assert len(now) == 2
+    assert now <= sysfs.online
+    assert owned - lost <= now
+    assert [one.container_id for one in updates] == ["web", "owner"]
+    assert updates[0].cpus == sysfs.online - now
+    handlers.ledger.check()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_cpu_that_comes_online_joins_the_pool() -> None:
+    """Shared containers get the new cpu, and settling is told that there is work."""
+    sysfs = Sysfs()
+    handlers = Handlers(machine(ALL - CpuSet.of([7])), Rules(), dry_run=False)
+    start(handlers, create("web", 100))
+    woken = asyncio.Event()
+    handlers.on_unsettled = woken.set
+    with watched(handlers, sysfs):
+        await asyncio.sleep(2 * LOOK_S)
+    assert woken.is_set()
+    assert [one.cpus for one in handlers.take_due_updates()] == [ALL]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_whole_topology_is_read_only_after_a_change() -> None:
+    """An hour without hotplug costs one small file each second, no more."""
+    handlers, sysfs = Handlers(EIGHT, Rules(), dry_run=False), Sysfs()
+    before = handlers.ledger
+    with watched(handlers, sysfs):
+        await asyncio.sleep(3600)
+    assert sysfs.readings == 0
+    assert handlers.ledger is before
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_file_that_cannot_be_read_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The agent works on with what it knows, and notices when the file is back."""
+    handlers, sysfs = Handlers(EIGHT, Rules(), dry_run=False), Sysfs()
+    sysfs.failure = TopologyUnreadable(Path("/sys/x"), "cannot be read")
+    with watched(handlers, sysfs):
+        await asyncio.sleep(60)
+        assert caplog.text.count("Cannot see which cpus are online") == 1
+        sysfs.failure, sysfs.online = None, CpuSet.of(range(4))
+        await asyncio.sleep(2 * LOOK_S)
+    assert handlers.ledger.pool == CpuSet.of(range(4))
+
+
+def test_late_event_of_an_ended_container_is_still_known_after_hotplug() -> None:
+    """Hotplug forgets nothing: a late event does not revive a container."""
+    handlers = Handlers(EIGHT, Rules(), dry_run=False)
+    owner = create("owner", 2000)
+    start(handlers, owner)
+    handlers.state_change(Event.REMOVE_CONTAINER, owner.pod, owner.container)
+    handlers.rehome(machine(CpuSet.of(range(6))))
+    start(handlers, owner)
+    assert handlers.ledger.holding("owner") is None
+    assert handlers.ledger.pool == CpuSet.of(range(6))
