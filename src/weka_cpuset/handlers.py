@@ -99,14 +99,6 @@ class Handlers:
         """Take a new reading of the machine; the next Synchronize is based on it."""
         self._topology = topology
 
-    def configure(self, request: messages.ConfigureRequest) -> int:  # noqa: ARG002  # every plugin is configured alike
-        """Return the event mask."""
-        return messages.mask_of(EVENTS)
-
-    def synchronize(
-        self,
-        pods: Sequence[messages.PodSandbox],
-        containers: Sequence[messages.Container],
     def rehome(self, topology: Topology) -> None:
         """Apply the rules to a machine with other cpus online (rule 10).
 
@@ -136,6 +128,14 @@ class Handlers:
         log.warning("Other cpus are online %s", Fields(fields))
         self.on_unsettled()
 
+    def configure(self, request: messages.ConfigureRequest) -> int:  # noqa: ARG002  # every plugin is configured alike
+        """Return the event mask."""
+        return messages.mask_of(EVENTS)
+
+    def synchronize(
+        self,
+        pods: Sequence[messages.PodSandbox],
+        containers: Sequence[messages.Container],
     ) -> Sequence[messages.ContainerUpdate]:
         """Rebuild the ledger from the runtime's report and return what must be corrected."""
         started_ns = time.perf_counter_ns()
