@@ -5,6 +5,7 @@ Pods are named `namespace/name`, workloads `namespace/Kind/name`, containers
 under way while the next action runs, as with kubectl; `Wait` lets time pass.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -209,6 +210,16 @@ Action = (
     | Expect
     | Repeat
 )
+
+
+def laid_out(actions: Iterable[Action]) -> Iterator[Action]:
+    """Yield actions in the order in which they are done, repeated ones each time."""
+    for action in actions:
+        if isinstance(action, Repeat):
+            for _ in range(action.times):
+                yield from laid_out(action.actions)
+        else:
+            yield action
 
 
 @dataclass(frozen=True, slots=True)

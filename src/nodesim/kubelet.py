@@ -10,6 +10,7 @@ import dataclasses
 from enum import StrEnum
 from typing import Protocol
 
+from nodesim.kubernetes import qos_of
 from nodesim.runtime import CriError, Runtime, RuntimeAway
 from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, Resources, RestartPolicy
 
@@ -126,6 +127,11 @@ class PodWorker:
                 one.failures += 1
         self.wake()
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the pod was deleted."""
+        return self._deleted_grace_s is not None
+
     def delete(self, grace_s: float | None) -> None:
         """Delete the pod; a second time can only shorten its grace period."""
         grace_s = self.spec.grace_s if grace_s is None else grace_s
@@ -137,11 +143,21 @@ class PodWorker:
         """Change a running container's resources in place.
 
         Raises:
-            CriError: The agent refused it, or the container does not run.
+            CriError: The agent or the API server refused it, or the container does not run.
         """
-        one = self._containers[name]
-        if not one.running:
+        one = self._containers.get(name)
+        if one is None or not one.running:
             raise CriError(f"container {name} does not run")
+        before = tuple(other.spec for other in self._containers.values())
+        after = tuple(
+            dataclasses.replace(spec, resources=resources) if spec.name == name else spec
+            for spec in before
+        )
+        if qos_of(dataclasses.replace(self.spec, containers=before)) is not qos_of(
+            dataclasses.replace(self.spec, containers=after)
+        ):
+            # The API server refuses it (KEP-1287).
+            raise CriError("a resize must not change the pod's quality of service class")
         await self._runtime.update_container_resources(one.container_id, resources)
         one.spec = dataclasses.replace(one.spec, resources=resources)
 
@@ -296,6 +312,11 @@ class Kubelet:
     def is_idle(self) -> bool:
         """Whether no pod is left, forgotten ones included."""
         return not self._tasks
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether a pod that was deleted is not gone yet."""
+        return any(worker.is_deleted for worker in self._tasks)
 
     def phase(self, key: str) -> PodPhase:
         """Tell how a pod is doing."""

@@ -83,6 +83,7 @@ class Container:
         path: Its cgroup, as the runtime reports it.
         phase: How far it has come.
         removing: Whether it is being removed.
+        missed_update: Whether an update passed it by while it was not yet on record.
         stop_told: Whether plugins were told that it stopped.
         exit_code: With which code it ended.
         exited: Set when its process is gone.
@@ -96,6 +97,7 @@ class Container:
     path: str
     phase: Phase = Phase.CREATED
     removing: bool = False
+    missed_update: bool = False
     stop_told: bool = False
     exit_code: int = 0
     exited: asyncio.Event = field(default_factory=asyncio.Event)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Coroutine, Iterable, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -66,6 +67,16 @@ class RuntimeAway(CriError):
         super().__init__("the runtime is not there")
 
 
+class Mishap(Enum):
+    """What kept a container from getting what a plugin wanted for it."""
+
+    START = "an update met its start"
+    """The runtime has recorded an update that the kernel never saw."""
+    LOST = "an update was lost"
+    FAILED = "an update failed"
+    UNANSWERED = "no plugin answered its resize"
+
+
 class Observer(Protocol):
     """Who is told of everything that happens."""
 
@@ -75,17 +86,17 @@ class Observer(Protocol):
     def made(self, container: Container) -> None:
         """A container has a cgroup from now on."""
 
-    def started(self, container: Container) -> None:
-        """A container runs, and plugins were told."""
-
-    def resized(self, container: Container, resources: Resources) -> None:
-        """A container's new resources are about to be applied."""
+    def resized(self, container: Container, resources: Resources, *, answered: bool) -> None:
+        """A container's new resources are about to be applied; a plugin may have had a say."""
 
     def exited(self, container: Container) -> None:
         """A container's process is gone."""
 
-    def excused(self, container: Container, reason: str) -> None:
-        """Something kept a container from getting what the agent wanted for it."""
+    def noticed(self, container: Container) -> None:
+        """The runtime shows that a container's process is gone."""
+
+    def mishap(self, container: Container, mishap: Mishap) -> None:
+        """Something kept a container from getting what a plugin wanted for it."""
 
     def plugin_synchronized(self, name: str) -> None:
         """A plugin is at work."""
@@ -123,6 +134,7 @@ class Runtime:
         self._numbers = itertools.count(1)
         self._sandboxes: dict[str, Sandbox] = {}
         self._containers: dict[str, Container] = {}
+        self._coming: dict[str, Container] = {}
         self._known: set[str] = set()
         self._delivered_before = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -160,6 +172,9 @@ class Runtime:
         """Start it; plugins can connect, calls are answered."""
         self._plugins = Plugins(self._kind, self._faults, self)
         self._plugins.open(self._socket)
+        for container in self.containers:
+            if container.phase is Phase.EXITED:
+                self._observer.noticed(container)
 
     def stop(self) -> None:
         """End it at once; containers live on, calls under way fail."""
@@ -278,6 +293,7 @@ class Runtime:
         container_id = f"container-{next(self._numbers):06}"
         container = Container.make(container_id, sandbox, spec, self._driver)
         self._known.add(container.id)
+        self._coming[container.id] = container
         try:
             async with self._there.turn():
                 answer = await self._ask_create(container)
@@ -290,6 +306,8 @@ class Runtime:
             await self._tell_stop(container)
             await self._tell(Event.REMOVE_CONTAINER, sandbox, container)
             raise
+        finally:
+            del self._coming[container.id]
         container.enter(Phase.CREATED)
         self._containers[container.id] = container
         sandbox.containers.append(container)
@@ -335,7 +353,6 @@ class Runtime:
                 container.spec.life_s, self._exit, container, container.spec.exit_code
             )
         await self._tell(Event.POST_START_CONTAINER, container.sandbox, container)
-        self._observer.started(container)
 
     async def _stop(self, container: Container, grace_s: float) -> None:
         if container.phase is Phase.RUNNING and not container.spec.heeds_term:
@@ -392,9 +409,9 @@ class Runtime:
                 raise CriError(failed.problem, by_plugin=True) from failed
             await self.apply(answer.updates, triggered=True)
             if not answer.cpus:
-                self._observer.excused(container, "no plugin answered its resize")
+                self._observer.mishap(container, Mishap.UNANSWERED)
             container.resize(resources, linux)
-            self._observer.resized(container, resources)
+            self._observer.resized(container, resources, answered=bool(answer.cpus))
             await self._set(container, answer.cpus, answer.mems)
         await self._tell(Event.POST_UPDATE_CONTAINER, container.sandbox, container)
 
@@ -415,6 +432,8 @@ class Runtime:
         succeeded = True
         for update in updates:
             container = self._containers.get(update.container_id)
+            if container is None and update.container_id in self._coming:
+                self._coming[update.container_id].missed_update = True
             if container is not None:
                 self.updates += 1
                 cpu = update.linux.resources.cpu
@@ -452,6 +471,8 @@ class Runtime:
         task = asyncio.create_task(self._lock(self._plugins, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step never comes to its work.
+        task.add_done_callback(lambda _: work.close())
         try:
             return await task
         except asyncio.CancelledError:
@@ -461,11 +482,8 @@ class Runtime:
             raise RuntimeAway from None
 
     async def _lock(self, plugins: Plugins, work: Coroutine[Any, Any, _R]) -> _R:
-        try:
-            async with plugins.calling():
-                return await work
-        finally:
-            work.close()
+        async with plugins.calling():
+            return await work
 
     async def _set(self, container: Container, cpus: str, mems: str) -> bool:
         """Apply one cpuset; tell whether that succeeded."""
@@ -474,16 +492,16 @@ class Runtime:
         if container.removing:
             return False
         if self._faults.strikes(FaultKind.FAIL_UPDATE, "", container.label):
-            self._observer.excused(container, "an update failed")
+            self._observer.mishap(container, Mishap.FAILED)
             return False
         before = (container.cpus, container.mems)
         container.pin(cpus, mems)
         if container.phase is Phase.STARTING:
-            self._observer.excused(container, "an update met its start")
+            self._observer.mishap(container, Mishap.START)
         if container.phase is not Phase.RUNNING:
             return True
         if self._faults.strikes(FaultKind.LOSE_UPDATE, "", container.label):
-            self._observer.excused(container, "an update was lost")
+            self._observer.mishap(container, Mishap.LOST)
             return True
         return self._enforce(container, before)
 
@@ -517,6 +535,7 @@ class Runtime:
     async def _notice(self, container: Container) -> None:
         """Notice the end of a process, which trails it."""
         await asyncio.sleep(EXIT_NOTICE_S)
+        self._observer.noticed(container)
         await self._tell_stop(container)
 
     async def _tell_stop(self, container: Container) -> None:

@@ -9,7 +9,6 @@ import asyncio
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, assert_never
 
@@ -31,16 +30,17 @@ from nodesim.actions import (
     RestartRuntime,
     Scenario,
     Wait,
+    laid_out,
 )
 from nodesim.agent import AgentProcess, LogLines, logged
-from nodesim.checker import Checker
+from nodesim.checker import AUDIT_DEADLINE_S, DEADLINE_S, Checker, Newcomer
 from nodesim.expect import evaluate
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
 from nodesim.kubelet import Kubelet, PodPhase
 from nodesim.records import Container
 from nodesim.report import Entry, EntryKind, Expectation, Occupant, Report, Violation
-from nodesim.runtime import CriError, Runtime
+from nodesim.runtime import CriError, Mishap, Runtime
 from nodesim.storm import disturb
 from nodesim.workload import Resources
 from nri import Event
@@ -50,7 +50,7 @@ from weka_cpuset.engine import AnnotatedDemand, Class, CpuSet, Demand, IntegerDe
 LOOK_S = 0.25
 """The checker is told that time passes this often, in seconds."""
 
-QUIET_S = 3.0
+QUIET_S = AUDIT_DEADLINE_S + 1.0
 """After this long without an event, in seconds, everything should be as it shall be."""
 
 PATIENCE_S = 600.0
@@ -170,7 +170,7 @@ class Simulation:
         """
         wants_log = self._keep_log or any(
             isinstance(one, Expect) and one.looked in (Looked.LOG, Looked.NO_LOG)
-            for one in _flat(self.scenario.actions)
+            for one in laid_out(self.scenario.actions)
         )
         level = logging.INFO if wants_log else logging.CRITICAL
         with (
@@ -185,8 +185,8 @@ class Simulation:
         self._agent.start()
         looking = asyncio.create_task(self._look_again_and_again(), name="look")
         await self._at_work.wait()
-        total = sum(1 for _ in _flat(self.scenario.actions))
-        for done, action in enumerate(_flat(self.scenario.actions), start=1):
+        total = sum(1 for _ in laid_out(self.scenario.actions))
+        for done, action in enumerate(laid_out(self.scenario.actions), start=1):
             if self._watch is not None:
                 self._watch.progress(done, total)
             await self._do(action)
@@ -199,6 +199,7 @@ class Simulation:
     def _put_together(self, socket: Path) -> None:
         self._kernel.on_change = self._changed
         self._kernel.fails_write = self._fails_write
+        self._checker.on_violation = self._broken
         self._runtime = Runtime(self._kind, socket, self._kernel, self._faults, self)
         self._kubelet = Kubelet(self._runtime, self)
         nri = dataclasses.replace(self._settings.nri, socket=socket)
@@ -218,15 +219,21 @@ class Simulation:
     async def _come_to_rest(self) -> None:
         """Wait until nothing is under way any more, and look at everything."""
         end_s = self._tick() + PATIENCE_S
-        while self._tick() < end_s and (
-            self._runtime.is_busy or self.now_s - self._last_event_s < QUIET_S
-        ):
-            await asyncio.sleep(LOOK_S)  # quiet is no event that could be awaited
+        while self._tick() < end_s and not self._is_at_rest:
+            # Rest is no event that could be awaited.
+            await asyncio.sleep(LOOK_S)  # noqa: ASYNC110
         if self._runtime.is_busy:
             self._checker.report(0, "the runtime hangs: calls of the kubelet never return")
+        elif self._kubelet.is_ending:
+            self._checker.report(0, "pods that were deleted never end")
         if not self._at_work.is_set():
             self._checker.report(0, "the agent is not connected")
         self._checker.at_rest()
+
+    @property
+    def _is_at_rest(self) -> bool:
+        quiet = self.now_s - self._last_event_s >= QUIET_S
+        return quiet and not self._runtime.is_busy and not self._kubelet.is_ending
 
     async def _end(self) -> Report:
         """End everything and see whether something is left."""
@@ -341,8 +348,13 @@ class Simulation:
         if not online:
             return
         self._tick()
-        self._checker.online_changed(online)
-        for path in self._kernel.use(online):
+        for container in self._runtime.containers:
+            self._demands[container.id] = kubernetes.demand_of(
+                container.sandbox.spec, container.spec, online
+            )
+        hit = self._kernel.use(online)
+        self._checker.online_changed(online, self._demands.items())
+        for path in hit:
             self._changed(path)
 
     def _break(self, fault: Fault) -> None:
@@ -399,18 +411,15 @@ class Simulation:
         cgroup = self._kernel.get(container.path)
         if cgroup is None:
             raise AssertionError("a container was made without its cgroup")
-        if not container.cpus:
-            self._checker.excuse(container.id)
-        self._checker.created(container.id, container.label, demand, cgroup.cpus, cgroup.mems)
+        newcomer = Newcomer(container.id, container.label, demand, cgroup.cpus, cgroup.mems)
+        if container.cpus:
+            self._checker.created(newcomer, DEADLINE_S if container.missed_update else 0.0)
+        else:
+            self._checker.unplaced(newcomer)
         self._show_change(container, cgroup.cpus)
 
-    def started(self, container: Container) -> None:
-        """A container runs, and plugins were told."""
-        self._tick()
-        self._checker.started(container.id)
-
-    def resized(self, container: Container, resources: Resources) -> None:
-        """A container's new resources are about to be applied."""
+    def resized(self, container: Container, resources: Resources, *, answered: bool) -> None:
+        """A container's new resources are about to be applied; a plugin may have had a say."""
         self._tick()
         spec = container.sandbox.spec
         own = dataclasses.replace(container.spec, resources=resources)
@@ -419,7 +428,7 @@ class Simulation:
             dataclasses.replace(spec, containers=others), own, self.online
         )
         self._demands[container.id] = demand
-        self._checker.resized(container.id, demand)
+        self._checker.resized(container.id, demand, answered=answered)
 
     def exited(self, container: Container) -> None:
         """A container's process is gone."""
@@ -428,13 +437,17 @@ class Simulation:
         self._demands.pop(container.id, None)
         self._seen.pop(container.id, None)
         self._shown.pop(container.id, None)
+
+    def noticed(self, container: Container) -> None:
+        """The runtime shows that a container's process is gone."""
         self._kubelet.exited(container.sandbox.spec.uid, container.id, container.exit_code)
 
-    def excused(self, container: Container, reason: str) -> None:
+    def mishap(self, container: Container, mishap: Mishap) -> None:
         """Something kept a container from getting what the agent wanted for it."""
         self._tick()
-        self._checker.excuse(container.id)
-        self._note(EntryKind.RUNTIME, container.label, reason)
+        known = mishap in (Mishap.START, Mishap.UNANSWERED)
+        self._checker.excuse(container.id, DEADLINE_S if known else AUDIT_DEADLINE_S)
+        self._note(EntryKind.RUNTIME, container.label, mishap.value)
 
     def plugin_synchronized(self, name: str) -> None:
         """A plugin is at work."""
@@ -493,7 +506,7 @@ class Simulation:
         if self._faults.strikes(FaultKind.FAIL_WRITE, "", label) is None:
             return False
         if container is not None:
-            self._checker.excuse(container.id)
+            self._checker.excuse(container.id, AUDIT_DEADLINE_S)
         return True
 
     def _struck(self, fault: Fault, subject: str) -> None:
@@ -509,16 +522,6 @@ class Simulation:
     def _note(self, kind: EntryKind, subject: str, text: str) -> None:
         if self._watch is not None:
             self._watch.entry(Entry(round(self.now_s, 6), kind, subject, text))
-
-
-def _flat(actions: tuple[Action, ...]) -> Iterator[Action]:
-    """Lay out repeated actions."""
-    for action in actions:
-        if isinstance(action, Repeat):
-            for _ in range(action.times):
-                yield from _flat(action.actions)
-        else:
-            yield action
 
 
 def _class_of(demand: Demand | None) -> Class:

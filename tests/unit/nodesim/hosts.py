@@ -12,7 +12,7 @@ from nodesim import runtimes
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
 from nodesim.records import Container
-from nodesim.runtime import Runtime
+from nodesim.runtime import Mishap, Runtime
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import Event, messages
 from weka_cpuset.engine import CpuSet
@@ -104,7 +104,7 @@ class Notes:
     """Everything that an observer of the runtime is told."""
 
     events: list[str] = field(default_factory=list)
-    excuses: list[str] = field(default_factory=list)
+    mishaps: list[Mishap] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     exits: list[int] = field(default_factory=list)
     synchronized: asyncio.Event = field(default_factory=asyncio.Event)
@@ -117,20 +117,20 @@ class Notes:
     def made(self, container: Container) -> None:
         """A container has a cgroup."""
 
-    def started(self, container: Container) -> None:
-        """A container runs."""
-
-    def resized(self, container: Container, resources: Resources) -> None:
+    def resized(self, container: Container, resources: Resources, *, answered: bool) -> None:
         """A container is resized."""
 
     def exited(self, container: Container) -> None:
         """A process is gone."""
         self.exits.append(container.exit_code)
 
-    def excused(self, container: Container, reason: str) -> None:
+    def noticed(self, container: Container) -> None:
+        """The end of a process is shown."""
+
+    def mishap(self, container: Container, mishap: Mishap) -> None:
         """Something was kept from a container."""
         del container
-        self.excuses.append(reason)
+        self.mishaps.append(mishap)
 
     def plugin_synchronized(self, name: str) -> None:
         """A plugin is at work."""

@@ -6,7 +6,7 @@ import pytest
 
 from nodesim import clock
 from nodesim.actions import Fault, FaultKind
-from nodesim.runtime import CriError, RuntimeAway
+from nodesim.runtime import CriError, Mishap, RuntimeAway
 from nodesim.runtimes import RUNTIMES
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import messages
@@ -92,7 +92,7 @@ def test_an_update_in_the_start_window_is_recorded_and_lost() -> None:
             await starting
             assert one("1") == here.cpus(first)
             assert {"5", "1"} == {container.cpus for container in here.runtime.containers}
-            assert here.notes.excuses == ["an update met its start"]
+            assert here.notes.mishaps == [Mishap.START]
             # Any later update of the same container repairs it.
             here.plugin.updates = [messages.cpu_update(first, "5", "")]
             await here.runtime.stop_container(second, 0)
@@ -112,7 +112,7 @@ def test_an_update_before_the_start_counts() -> None:
             await here.runtime.create_container(sandbox, POD.containers[0])
             await here.runtime.start_container(first)
             assert one("5") == here.cpus(first)
-            assert here.notes.excuses == []
+            assert here.notes.mishaps == []
 
     clock.run(main())
 

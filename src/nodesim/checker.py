@@ -1,0 +1,410 @@
+"""The rules of placement, judged on what the simulated kernel enforces.
+
+The checker knows each container's demand from its manifest, and its cpus from the kernel. It
+knows nothing of the agent's ledger or of the runtime's records. It is told of every single
+change and judges at once: between two changes nothing can be wrong that is not wrong after
+one of them.
+
+Some things are not the agent's to prevent: an update that a fault has swallowed, a container
+that was created while the agent was away. Such a container is *excused* for a while, and how
+long it was on cpus of an owner is measured as exposure. When the time is over it must be right.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from nodesim.report import VIOLATIONS_MAX, Violation
+from weka_cpuset.engine import AnnotatedDemand, CpuSet, Demand, IntegerDemand, SharedDemand
+
+DEADLINE_S = 2.0
+"""What a fault has left wrong must be right after so many seconds in which the agent was
+connected: settling begins within 1 s and tries again."""
+
+AUDIT_DEADLINE_S = 13.0
+"""What went wrong without anybody being told must be right after so many seconds: the audit
+comes every 10 s and settles what it finds."""
+
+HOTPLUG_DEADLINE_S = 5.0
+"""A change of the online cpus must have been followed after so many seconds (rule 10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A container that has just come.
+
+    Attributes:
+        id: Its id.
+        label: Its name for people.
+        demand: What it must get by its manifest; None: it had to be refused.
+        cpus: The cpus that the kernel enforces.
+        mems: The memory nodes that the kernel enforces.
+    """
+
+    id: str
+    label: str
+    demand: Demand | None
+    cpus: CpuSet
+    mems: CpuSet
+
+
+@dataclass(slots=True, eq=False)
+class _Tenant:
+    """A live container.
+
+    Attributes:
+        id: Its id.
+        label: Its name for people.
+        demand: What it must get; None: it should have been refused, and shares.
+        cpus: The cpus that the kernel enforces, as a mask.
+        mems: The memory nodes that the kernel enforces.
+        excused_until_s: It need not be right before; infinite while the agent is away.
+        misplaced: Whether there may be no place for it: it came while the agent could not
+            say no, or cpus went offline. Then it may share instead.
+        told: Whether it was reported wrong already.
+    """
+
+    id: str
+    label: str
+    demand: Demand | None
+    cpus: int
+    mems: CpuSet
+    excused_until_s: float = -math.inf
+    misplaced: bool = False
+    told: bool = False
+
+    @property
+    def forbidden(self) -> int:
+        """The cpus it must keep off."""
+        match self.demand:
+            case IntegerDemand(_, forbidden) | SharedDemand(forbidden):
+                return forbidden.mask
+            case _:
+                return 0
+
+    @property
+    def owned(self) -> int:
+        """The cpus that are its own: what it asked for, if that is what it has."""
+        match self.demand:
+            case AnnotatedDemand(cpus) if cpus.mask == self.cpus:
+                return self.cpus
+            case IntegerDemand(count) if count == self.cpus.bit_count():
+                return self.cpus
+            case _:
+                return 0
+
+
+class Checker:
+    """Judges every change.
+
+    Args:
+        online: The cpus that are online.
+        reserved: The setting `cpus.reserved`.
+        min_shared: The setting `cpus.min_shared`.
+        memory_nodes: Returns the memory nodes that an annotated container's cpus need.
+        now: Returns the simulated time in seconds.
+
+    Attributes:
+        violations: What was broken, in order; at most `VIOLATIONS_MAX`.
+        exposed_s: Container-seconds in which an excused container was on an owner's cpus.
+        on_violation: Called with each violation as it happens.
+    """
+
+    def __init__(
+        self,
+        online: CpuSet,
+        reserved: CpuSet,
+        min_shared: int,
+        memory_nodes: Callable[[CpuSet], CpuSet],
+        now: Callable[[], float],
+    ) -> None:
+        self.violations: list[Violation] = []
+        self.exposed_s = 0.0
+        self.on_violation: Callable[[Violation], None] = _ignore
+        self._online = online.mask
+        self._reserved = reserved.mask
+        self._min_shared = min_shared
+        self._memory_nodes = memory_nodes
+        self._now = now
+        self._tenants: dict[str, _Tenant] = {}
+        self._owners: dict[str, _Tenant] = {}
+        self._owned = 0
+        self._connected = False
+        self._exposed: dict[tuple[str, str], float] = {}
+        self._waiting: dict[str, _Tenant] = {}
+
+    # ---- what happens ----
+
+    def created(self, newcomer: Newcomer, patience_s: float = 0.0) -> None:
+        """A container has a cgroup with a process in it.
+
+        Args:
+            newcomer: The container.
+            patience_s: How many seconds the agent has to put it right, if something kept the
+                container from getting what the agent wanted for it.
+        """
+        one = _Tenant(
+            newcomer.id, newcomer.label, newcomer.demand, newcomer.cpus.mask, newcomer.mems
+        )
+        self._tenants[one.id] = one
+        if patience_s:
+            self._excuse(one, patience_s)
+        self._enter(one)
+        self._judge(one)
+        if one.owned:
+            self._judge_pool(one)
+
+    def unplaced(self, newcomer: Newcomer) -> None:
+        """A container has a cgroup with a process in it, and the agent had no say in it."""
+        one = _Tenant(
+            newcomer.id, newcomer.label, newcomer.demand, newcomer.cpus.mask, newcomer.mems
+        )
+        one.misplaced = True
+        self._tenants[one.id] = one
+        self._excuse(one, DEADLINE_S)
+        self._enter(one)
+        self._judge(one)
+
+    def changed(self, container_id: str, cpus: CpuSet, mems: CpuSet) -> None:
+        """The kernel enforces other cpus for a live container."""
+        one = self._tenants[container_id]
+        if one.excused_until_s != -math.inf:
+            self._absolve(one)
+        self._leave(one)
+        one.cpus, one.mems = cpus.mask, mems
+        self._enter(one)
+        self._judge(one)
+
+    def resized(self, container_id: str, demand: Demand | None, *, answered: bool) -> None:
+        """A live container asks for something else; its new cpus are about to be applied.
+
+        Args:
+            container_id: The container.
+            demand: What it must get from now on.
+            answered: Whether the agent had a say in it.
+        """
+        one = self._tenants.get(container_id)
+        if one is None:
+            return
+        self._leave(one)
+        one.demand = demand
+        one.misplaced |= not answered
+        self._enter(one)
+        self._excuse(one, DEADLINE_S)
+
+    def ended(self, container_id: str) -> None:
+        """A container's processes are gone."""
+        one = self._tenants.pop(container_id, None)
+        if one is not None:
+            self._waiting.pop(container_id, None)
+            self._leave(one)
+
+    def excuse(self, container_id: str, patience_s: float) -> None:
+        """Something kept a container from getting what the agent wanted for it.
+
+        Args:
+            container_id: The container, which need not be live.
+            patience_s: How many seconds the agent has to put it right.
+        """
+        one = self._tenants.get(container_id)
+        if one is not None:
+            self._excuse(one, patience_s)
+
+    def agent_left(self) -> None:
+        """The agent is not connected any more: what is not right stays so for now."""
+        self._connected = False
+        for one in self._waiting.values():
+            one.excused_until_s = math.inf
+
+    def agent_synchronized(self) -> None:
+        """The agent has seen everything; what is not right it can put right from now on."""
+        self._connected = True
+        for one in self._waiting.values():
+            one.excused_until_s = self._now() + DEADLINE_S
+
+    def online_changed(self, online: CpuSet, demands: Iterable[tuple[str, Demand | None]]) -> None:
+        """Cpus have gone offline or come online.
+
+        Args:
+            online: The cpus that are online from now on.
+            demands: What live containers must get from now on, by id.
+        """
+        self._online = online.mask
+        for container_id, demand in demands:
+            one = self._tenants.get(container_id)
+            if one is not None:
+                self._leave(one)
+                one.demand, one.misplaced = demand, True
+                self._enter(one)
+                self._excuse(one, HOTPLUG_DEADLINE_S)
+
+    # ---- looking ----
+
+    def look(self) -> None:
+        """Judge what should have been put right by now."""
+        now_s = self._now()
+        for one in tuple(self._waiting.values()):
+            if one.excused_until_s <= now_s:
+                self._absolve(one)
+                self._judge(one)
+
+    def at_rest(self) -> None:
+        """Judge everything: nothing is under way, so everybody has what he shall have."""
+        for one in tuple(self._waiting.values()):
+            self._absolve(one)
+        pool = self._online & ~self._owned
+        for one in self._tenants.values():
+            self._judge(one)
+            shares = isinstance(one.demand, SharedDemand)
+            wants = pool & ~one.forbidden
+            if shares and wants and one.cpus != wants:
+                self._report(4, one, f"runs on {_text(one.cpus)} and could on {_text(wants)}")
+        self._measure(None)
+
+    def finish(self, leaked: Iterable[str]) -> None:
+        """Report what is left although no pod is.
+
+        Args:
+            leaked: What is left, in words.
+        """
+        for what in leaked:
+            self.report(0, f"left behind: {what}")
+        self._measure(None)
+
+    def report(self, rule: int, text: str) -> None:
+        """Take note that a rule is broken.
+
+        Args:
+            rule: Its number (docs/reference/placement-rules.md); 0: something leaked.
+            text: What is wrong.
+        """
+        violation = Violation(round(self._now(), 6), rule, text)
+        self.on_violation(violation)
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.violations.append(violation)
+
+    # ---- the rules ----
+
+    def _judge(self, one: _Tenant) -> None:
+        """Judge one container after a change."""
+        if one.cpus & self._owned or one.id in self._owners:
+            self._judge_overlaps(one)
+        if one.id in self._waiting or one.told:
+            return
+        wrong = self._wrong_by_itself(one)
+        if wrong is not None:
+            self._report(*wrong)
+
+    def _judge_overlaps(self, one: _Tenant) -> None:
+        """Judge rule 1 between one container and all others."""
+        for owner, other in self._overlaps(one):
+            key = (owner.id, other.id)
+            if key in self._exposed:
+                continue
+            if owner.id in self._waiting or other.id in self._waiting:
+                self._exposed[key] = self._now()
+            elif not (other.told or self._is_starved(other)):
+                both = _text(owner.cpus & other.cpus)
+                self._report(1, other, f"runs on cpus {both}, which {owner.label} owns")
+
+    def _overlaps(self, one: _Tenant) -> Iterator[tuple[_Tenant, _Tenant]]:
+        """Yield pairs of an owner and another on its cpus, of which one is this container."""
+        for owner in tuple(self._owners.values()):
+            if owner is not one and owner.cpus & one.cpus and not _both_annotated(owner, one):
+                yield owner, one
+        if one.id in self._owners:
+            for other in tuple(self._tenants.values()):
+                if other.cpus & one.cpus and other.id not in self._owners:
+                    yield one, other
+
+    def _wrong_by_itself(self, one: _Tenant) -> tuple[int, _Tenant, str] | None:
+        """Return the rule that a container breaks whatever the others have."""
+        has = _text(one.cpus)
+        if one.cpus & one.forbidden & self._online:
+            return 3, one, f"runs on {has} and must keep off {_text(one.forbidden)}"
+        match one.demand:
+            case AnnotatedDemand(cpus):
+                if one.cpus != cpus.mask and not self._shares_instead(one):
+                    return 2, one, f"names cpus {cpus} and has {has}"
+                nodes = self._memory_nodes(cpus)
+                if one.cpus == cpus.mask and one.mems != nodes:
+                    return 2, one, f"needs memory nodes {nodes} and has {one.mems}"
+            case IntegerDemand(count):
+                if one.owned and one.cpus & self._reserved:
+                    return 4, one, f"has {has}, of which {_text(self._reserved)} are reserved"
+                if not one.owned and not self._shares_instead(one):
+                    return 5, one, f"asks for {count} cpus and has {has}"
+            case None if not one.misplaced:
+                return 6, one, "names cpus that cannot be used and was not refused"
+        return None
+
+    def _shares_instead(self, one: _Tenant) -> bool:
+        """Tell whether a container, for which there was no place, is where it does no harm."""
+        return one.misplaced and (not one.cpus & self._owned or self._is_starved(one))
+
+    def _is_starved(self, one: _Tenant) -> bool:
+        """Tell whether owners that nobody could refuse have taken all that one could use."""
+        return self._has_misplaced() and not self._online & ~self._owned & ~one.forbidden
+
+    def _has_misplaced(self) -> bool:
+        return any(one.misplaced for one in self._tenants.values())
+
+    def _judge_pool(self, owner: _Tenant) -> None:
+        """Judge rule 4 after an owner came: somebody else may have nothing left."""
+        if self._has_misplaced():
+            return
+        pool = self._online & ~self._owned
+        if pool.bit_count() < self._min_shared:
+            self._report(4, owner, f"leaves {pool.bit_count()} cpus in the pool")
+        for one in self._tenants.values():
+            if isinstance(one.demand, SharedDemand) and not pool & ~one.forbidden:
+                self._report(4, one, f"is left without any cpu by {owner.label}")
+
+    # ---- bookkeeping ----
+
+    def _enter(self, one: _Tenant) -> None:
+        owned = one.owned
+        if owned:
+            self._owners[one.id] = one
+            self._owned |= owned
+
+    def _leave(self, one: _Tenant) -> None:
+        if self._exposed:
+            self._measure(one.id)
+        if self._owners.pop(one.id, None) is not None:
+            self._owned = 0
+            for owner in self._owners.values():
+                self._owned |= owner.cpus
+
+    def _excuse(self, one: _Tenant, patience_s: float) -> None:
+        until_s = self._now() + patience_s if self._connected else math.inf
+        one.excused_until_s = max(one.excused_until_s, until_s)
+        self._waiting[one.id] = one
+
+    def _absolve(self, one: _Tenant) -> None:
+        """End a container's excuse."""
+        self._measure(one.id)
+        one.excused_until_s = -math.inf
+        self._waiting.pop(one.id, None)
+
+    def _measure(self, container_id: str | None) -> None:
+        """Add up exposures, of one container or of all, and end them."""
+        for key in tuple(self._exposed):
+            if container_id is None or container_id in key:
+                self.exposed_s += self._now() - self._exposed.pop(key)
+
+    def _report(self, rule: int, one: _Tenant, text: str) -> None:
+        one.told = True
+        self.report(rule, f"{one.label} {text}")
+
+
+def _both_annotated(one: _Tenant, other: _Tenant) -> bool:
+    return isinstance(one.demand, AnnotatedDemand) and isinstance(other.demand, AnnotatedDemand)
+
+
+def _text(mask: int) -> str:
+    return str(CpuSet(mask))
+
+
+def _ignore(violation: Violation) -> None:
+    """Do nothing: nobody looks on."""
