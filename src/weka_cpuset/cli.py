@@ -51,7 +51,9 @@ def complete(arguments: Sequence[str], environment: Mapping[str, str]) -> list[s
     return list(arguments)
 
 
-COMMANDS: Mapping[str, str] = {}
+COMMANDS: Mapping[str, str] = {
+    "topology": "nodesim.topology_command",
+}
 """The modules of the other commands; each has a click command of the command's name."""
 
 
