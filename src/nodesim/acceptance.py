@@ -107,13 +107,14 @@ def phases_of(crash: tuple[PodSpec, ...], race: tuple[PodSpec, ...]) -> tuple[Ph
         ),
         Phase(
             f"The same {ROUNDS - 1} times more",
-            f"{ROUNDS} forced deletions, and nothing is left behind.",
-            (*create, *delete) * (ROUNDS - 1),
-        ),
-        Phase(
-            "The completed pods are removed",
-            "The machine is as it was at the beginning.",
-            (Delete(tuple(crash_keys)), Wait(5.0), *_phases(crash_keys, "Gone")),
+            f"Created and deleted by force, {ROUNDS} times in all; then the completed pods are "
+            "removed too. Nothing is left behind.",
+            (
+                *(*create, *delete) * (ROUNDS - 1),
+                Delete(tuple(crash_keys)),
+                Wait(5.0),
+                *_phases(crash_keys, "Gone"),
+            ),
         ),
     )
 
@@ -158,15 +159,17 @@ def criteria_of(
         shared: The labels of the shared containers.
     """
     labels = set(shared)
+    entries = tuple(timeline)
+    broken = sum(entry.kind is EntryKind.FAULT for entry in entries)
     changed = [
         entry
-        for entry in timeline
+        for entry in entries
         if entry.kind is EntryKind.CHANGE and entry.subject in labels and " -> " in entry.text
     ]
     unmet = sum(not one.met for one in report.expectations)
     removed = _count(report.log, "Removing container")
     released = _count(report.log, "container removal")
-    failures = [line for line in report.log if "WARNING" in line or "ERROR" in line]
+    warnings = _count(report.log, "WARNING") + _count(report.log, "ERROR")
     crashes = _count(report.log, "Traceback")
     return (
         Criterion(
@@ -185,19 +188,19 @@ def criteria_of(
         Criterion(
             "Graceful removal",
             not report.violations and removed >= report.pods_created,
-            f"{removed} containers removed, {len(report.violations)} rules of placement broken, "
-            "nothing left behind",
+            f"{removed} containers removed, rules of placement "
+            f"broken {_times(len(report.violations), 'time')}",
         ),
         Criterion(
             "Error resilience",
-            bool(failures) and not crashes and report.agent_restarts == 0,
-            f"{len(failures)} failed update of a container made on purpose: logged, made good, "
-            "and the agent went on",
+            bool(broken and warnings) and not crashes and report.agent_restarts == 0,
+            f"{broken} update of a container made to fail on purpose; {warnings} warnings in the "
+            "log, and the agent went on",
         ),
         Criterion(
             "Shared pool updates",
             bool(changed),
-            f"{len(changed)} changes of shared containers while they ran, such as "
+            f"{_times(len(changed), 'change')} of shared containers while they ran, such as "
             f"{changed[0].subject}: {changed[0].text}"
             if changed
             else "none",
@@ -213,3 +216,7 @@ def criteria_of(
 
 def _count(lines: Iterable[str], text: str) -> int:
     return sum(text in line for line in lines)
+
+
+def _times(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -30,6 +30,9 @@ STYLES: Mapping[Mark, str] = {
 OTHER_INTEGER = "bold white on dark_cyan"
 """For every second integer container, so that neighbours can be told apart."""
 
+_TAG_WIDTH_MIN = 2
+"""So that a picture does not change its shape when the first owner comes."""
+
 _BETWEEN_LLCS = 1
 _BETWEEN_NODES = 4
 
@@ -88,6 +91,7 @@ class _Pen:
         layout = scene.host.layout
         digits = len(str(max(layout.online, default=0)))
         tag_width = max((len(cell.tag) for cell in scene.cells.values()), default=1)
+        tag_width = max(tag_width, _TAG_WIDTH_MIN)
         rows = [row for llc in layout.llcs for row in _rows(_columns(layout, llc))]
         if len(layout.online) <= IDS_UP_TO or not all(_is_even(row) for row in rows):
             return cls(scene.cells, layout, tag_width, digits, 0)

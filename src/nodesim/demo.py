@@ -15,9 +15,11 @@ from rich.text import Text
 
 from nodesim import acceptance, kubernetes, manifest
 from nodesim.acceptance import Criterion, Phase
+from nodesim.fields import InputError
 from nodesim.picture import Picture
 from nodesim.report import Report
 from nodesim.rounds import Outcome
+from nodesim.scene import Scene
 from nodesim.simulation import Simulation
 from nodesim.stage import Recorder, Sight, Watched
 from nodesim.verdict import verdict_of
@@ -30,10 +32,21 @@ LONG = 100
 WIDTH_MAX = 120
 """Lines of text longer than this, in columns, are hard to read."""
 
-_INTRODUCTION = """\
-A Kubernetes node in a process: the real agent, talking its real protocol over a real socket to a
-simulated containerd and kubelet on a simulated machine of 32 cpus: 2 NUMA nodes with 8 cores each,
-2 cpus per core (one below the other). Each cell is a cpu; its letter says who may run there."""
+_INTRODUCTION = (
+    "The operators' acceptance test, on a Kubernetes node in a process. The agent is the real "
+    "one and talks its real protocol over a real socket. Simulated are the containerd and the "
+    f"kubelet that it works with, the kernel, and the machine {acceptance.MACHINE}: 32 cpus in 2 "
+    "NUMA nodes of 8 cores. Time is simulated too, so that minutes pass in a moment."
+)
+
+_HOW_TO_READ = (
+    "In the pictures each cell is a cpu: its number, and a letter for who may run there. The "
+    "two cpus of a core stand one below the other."
+)
+
+
+_LOG_SIGNS = ("Registered", "fault of the simulation", "Removing container", "container removal")
+"""Parts of log lines; the first line with each of them is shown."""
 
 
 class Tour(Recorder):
@@ -51,6 +64,7 @@ class Tour(Recorder):
         self._ends = acceptance.ends_of(phases)
         self._at = 0
         self._sight: Sight | None = None
+        self._scene: Scene | None = None
         self._bar = Progress(
             TextColumn("step {task.completed:,} of {task.total:,}"),
             BarColumn(),
@@ -81,12 +95,17 @@ class Tour(Recorder):
         phase = self._phases[self._at]
         self._at += 1
         self._bar.stop()
+        _show_heading(self._console, f"{self._at}. {phase.title}")
+        _print_prose(self._console, phase.remark)
         self._console.print()
-        self._console.rule(Text(f"{self._at}. {phase.title}", "bold"), align="left", style="dim")
-        self._console.print(phase.remark, width=min(WIDTH_MAX, self._console.width))
-        self._console.print()
-        if self._sight is not None:
-            self._console.print(Picture(self._sight.look()))
+        if self._sight is None:
+            return
+        before, scene = self._scene, self._sight.look()
+        self._scene = scene
+        if before is not None and before.cells == scene.cells and not scene.occupants:
+            self._console.print("The picture is the one above.")
+        else:
+            self._console.print(Picture(scene))
 
 
 def play(console: Console, folder: Path) -> bool:
@@ -105,7 +124,9 @@ def play(console: Console, folder: Path) -> bool:
     crash = manifest.load(folder / "crash-test-pods.yaml").pods
     race = manifest.load(folder / "stress-race-test.yaml").pods
     phases = acceptance.phases_of(crash, race)
-    console.print(_INTRODUCTION, width=min(WIDTH_MAX, console.width))
+    _print_prose(console, _INTRODUCTION)
+    console.print()
+    _print_prose(console, _HOW_TO_READ)
     tour = Tour(console, phases)
     simulation = Simulation(acceptance.scenario_of(phases), watch=tour, keep_log=True)
     tour.begin(simulation, CpuSet.EMPTY)
@@ -114,8 +135,10 @@ def play(console: Console, folder: Path) -> bool:
     shared = shared_labels((*crash, *race), simulation.machine.present)
     criteria = acceptance.criteria_of(report, tour.entries, shared)
     _show_log(console, report)
-    _show_criteria(console, criteria)
+    _show_heading(console, "What was simulated and checked")
     console.print(verdict_of(Outcome((report,))))
+    _show_heading(console, "The test's own success criteria")
+    _show_criteria(console, criteria)
     return report.passed and all(one.met for one in criteria)
 
 
@@ -129,11 +152,19 @@ def shared_labels(pods: Sequence[PodSpec], online: CpuSet) -> list[str]:
     ]
 
 
+def _print_prose(console: Console, text: str) -> None:
+    console.print(text, width=min(WIDTH_MAX, console.width))
+
+
+def _show_heading(console: Console, title: str) -> None:
+    console.print()
+    console.rule(Text(title, "bold"), align="left", style="dim")
+
+
 def _show_log(console: Console, report: Report) -> None:
     """Print a few lines of the agent's log: one of each kind that the test looks for."""
-    console.print()
-    console.rule(Text("What the agent logged, a few lines", "bold"), align="left", style="dim")
-    for sign in ("Registered", "WARNING", "Removing container", "container removal"):
+    _show_heading(console, "What the agent logged, a few lines")
+    for sign in _LOG_SIGNS:
         line = next((line for line in report.log if sign in line), None)
         if line is not None:
             console.print(
@@ -142,19 +173,25 @@ def _show_log(console: Console, report: Report) -> None:
 
 
 def _show_criteria(console: Console, criteria: Sequence[Criterion]) -> None:
-    console.print()
-    console.rule(Text("The test's own success criteria", "bold"), align="left", style="dim")
     table = Table.grid(padding=(0, 2, 0, 0))
     for number, one in enumerate(criteria, start=1):
         word = Text("PASS", "bold green") if one.met else Text("FAIL", "bold red")
         table.add_row(word, f"{number}. {one.title}", one.evidence)
-    console.print(table, "")
+    console.print(table)
+    met = sum(one.met for one in criteria)
+    style = "bold green" if met == len(criteria) else "bold red"
+    console.print(f"\n{met} of {len(criteria)} criteria met", style=style)
 
 
 def main() -> None:
     """Play the demo in the terminal; the first argument is the folder with the pods."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "examples/seed")
-    sys.exit(0 if play(Console(highlight=False), folder) else 1)
+    console = Console(highlight=False, markup=False, emoji=False)
+    try:
+        passed = play(console, folder)
+    except InputError as error:
+        sys.exit(f"demo: {error}")
+    sys.exit(0 if passed else 1)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from nodesim import cpumap
@@ -18,6 +17,11 @@ from weka_cpuset.engine import Class, CpuSet
 
 CONTAINERS_MAX = 12
 """How many lines of containers a picture has; the rest are counted."""
+
+CPUS_WIDTH_MAX = 30
+"""Columns for a container's cpus; a longer list is cut, the map has them all."""
+
+_CLASS_WIDTH = max(len(kind.value) for kind in Class)
 
 _WORDS: Mapping[Mark, str] = {
     Mark.ANNOTATED: "named by a pod",
@@ -47,7 +51,8 @@ class Picture:
         yield Text()
         yield from key_of(self.scene, options.max_width)
         if self.scene.occupants:
-            yield containers_of(self.scene, self.containers_max)
+            yield Text()
+            yield from containers_of(self.scene, self.containers_max, options.max_width)
 
 
 def key_of(scene: Scene, width: int) -> Box:
@@ -68,36 +73,53 @@ def key_of(scene: Scene, width: int) -> Box:
     return flow([[part] for part in parts], width, gap=3)
 
 
-def containers_of(scene: Scene, lines_max: int) -> Table:
+def containers_of(scene: Scene, lines_max: int, width: int) -> Box:
     """Return the list of a scene's containers; shared ones with the same cpus in one line.
 
     Args:
         scene: What is shown.
         lines_max: How many lines it may have.
+        width: How many columns there are.
     """
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for _ in ("tag", "class", "cpus"):
-        table.add_column(no_wrap=True, overflow="ellipsis")
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     rows = [*_owners(scene), *_sharers(scene.occupants)]
-    for row in rows[:lines_max]:
-        table.add_row(*row)
+    shown = rows[:lines_max]
+    tag_width = max((row.tag.cell_len for row in shown), default=0)
+    cpus_width = min(CPUS_WIDTH_MAX, max((len(row.cpus) for row in shown), default=0))
+    lines = []
+    for row in shown:
+        cpus = Text(row.cpus)
+        cpus.truncate(cpus_width, overflow="ellipsis", pad=True)
+        tag = row.tag.copy()
+        tag.pad_right(tag_width - tag.cell_len)
+        line = Text.assemble(tag, f" {row.kind.value:<{_CLASS_WIDTH}}  ", cpus, f"  {row.names}")
+        line.truncate(width, overflow="ellipsis")
+        lines.append(line)
     if len(rows) > lines_max:
-        table.add_row("", "", "", f"and {len(rows) - lines_max} more")
-    return table
+        lines.append(Text(f"and {len(rows) - lines_max} more"))
+    return lines
 
 
-def _owners(scene: Scene) -> Iterable[tuple[Text, str, str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line of the list: one owner, or all shared containers with the same cpus."""
+
+    tag: Text
+    kind: Class
+    cpus: str
+    names: str
+
+
+def _owners(scene: Scene) -> Iterable[_Row]:
     for one in scene.occupants:
         if one.kind is not Class.SHARED:
             tag = scene.tags[one.label]
             style = cpumap.style_of_tag(tag)
             label = one.label if one.running else f"{one.label} (not started)"
             sign = "*" if one.changed else " "
-            yield Text.assemble((tag, style), sign), one.kind.value, f"{one.cpus}", label
+            yield _Row(Text.assemble((tag, style), sign), one.kind, str(one.cpus), label)
 
 
-def _sharers(occupants: Iterable[Occupant]) -> Iterable[tuple[Text, str, str, str]]:
+def _sharers(occupants: Iterable[Occupant]) -> Iterable[_Row]:
     groups: dict[CpuSet, list[Occupant]] = {}
     for one in occupants:
         if one.kind is Class.SHARED:
@@ -107,4 +129,4 @@ def _sharers(occupants: Iterable[Occupant]) -> Iterable[tuple[Text, str, str, st
         names = ", ".join(one.label for one in members)
         tag = Text.assemble((Mark.POOL.value, cpumap.STYLES[Mark.POOL]), sign)
         count = f"{len(members)}: " if len(members) > 1 else ""
-        yield tag, Class.SHARED.value, f"{cpus}", f"{count}{names}"
+        yield _Row(tag, Class.SHARED, str(cpus), f"{count}{names}")

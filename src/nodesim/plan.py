@@ -14,8 +14,8 @@ from nodesim.actions import Action, Apply, Delete, Scenario, Wait
 from nodesim.fields import InputError
 from nodesim.manifest import Ignored
 from nodesim.rounds import Round
-from nodesim.storm import storm
-from nodesim.workload import ContainerKind, PodSpec
+from nodesim.storm import disturb, storm
+from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, RestartPolicy
 
 DEFAULT_MACHINE = "2x8-smt2"
 """The machine where nothing names one: 32 cpus in two NUMA nodes."""
@@ -23,11 +23,14 @@ DEFAULT_MACHINE = "2x8-smt2"
 DEFAULT_RUNTIME = Scenario.__dataclass_fields__["runtime"].default
 """The runtime where nothing names one."""
 
-REST_S = 5.0
-"""How long pods stay after the last one's own end, in simulated seconds."""
+RUN_S = 20.0
+"""How long pods run where none ends by itself, in simulated seconds."""
 
-LIFE_MAX_S = 300.0
-"""A pod's own end is waited for so long at most, in simulated seconds."""
+LIFE_MAX_S = 3600.0
+"""How long the end of a pod is waited for, in simulated seconds; even these are not free."""
+
+START_S = 5.0
+"""How long pods may take to start, in simulated seconds, beside what their containers run for."""
 
 FIRST_SEED = 1
 """The first seed where rounds or a storm are asked for and no seed is named."""
@@ -100,6 +103,7 @@ def plan_of(wishes: Wishes) -> Plan:
     Raises:
         InputError: A file or an option cannot be used.
         UnknownMachine: There is no such machine.
+        MachineFileError: The machine's file cannot be used.
         UnknownRuntime: There is no such runtime.
     """
     _check(wishes)
@@ -115,18 +119,22 @@ def plan_of(wishes: Wishes) -> Plan:
     machines.find(one.machine)
     if wishes.seed is None and wishes.rounds == 1:
         return Plan(one.machine, iter([Round(one, None)]), 1, ignored)
-    return Plan(one.machine, (Round(one, seed) for seed in seeds), wishes.rounds, ignored)
+    disturbed = (Round(disturb(one, seed), seed) for seed in seeds)
+    return Plan(one.machine, disturbed, wishes.rounds, ignored)
 
 
 def life_of(pods: Sequence[PodSpec]) -> tuple[Action, ...]:
-    """Return the actions of pods that nothing is said about: apply, let run, delete.
+    """Return what is done with pods when nothing else is said.
+
+    They are all created at once. Those that end by themselves are waited for, at most
+    `LIFE_MAX_S`; if there are none, all run for `RUN_S`. Then all are deleted.
 
     Args:
         pods: The pods.
     """
-    lives_s = [_life_s(pod) for pod in pods]
-    run_s = min(LIFE_MAX_S, max(lives_s, default=0.0)) + REST_S
-    return (Apply(tuple(pods)), Wait(run_s), Delete(("*",)))
+    ends_s = [end_s for pod in pods if (end_s := _end_of(pod)) is not None]
+    wait_s = min(LIFE_MAX_S, max(ends_s, default=RUN_S) + START_S)
+    return (Apply(tuple(pods)), Wait(wait_s), Delete(("*",)))
 
 
 def _check(wishes: Wishes) -> None:
@@ -144,7 +152,7 @@ def _check(wishes: Wishes) -> None:
 
 def _storms(wishes: Wishes, machine: str, events: int, seeds: range) -> Iterator[Round]:
     for seed in seeds:
-        one = storm(machine, seed, events, faults=False)
+        one = storm(machine, seed, events)
         if wishes.runtime is not None:
             one = dataclasses.replace(one, runtime=wishes.runtime)
         yield Round(one, seed)
@@ -185,8 +193,26 @@ def _name_of(file: str) -> str:
     return "the standard input" if file == "-" else file
 
 
-def _life_s(pod: PodSpec) -> float:
-    """Return after how many seconds a pod ends by itself; 0: it does not."""
-    steps = sum(one.life_s or 0.0 for one in pod.containers if one.kind is ContainerKind.INIT)
-    apps = [one.life_s or 0.0 for one in pod.containers if one.kind is ContainerKind.APP]
-    return steps + max(apps, default=0.0)
+def _end_of(pod: PodSpec) -> float | None:
+    """Return after how many seconds a pod has ended by itself; None: never, or in failure."""
+    total_s, longest_s = 0.0, 0.0
+    for container in pod.containers:
+        life_s = container.life_s
+        match container.kind:
+            case ContainerKind.SIDECAR:
+                continue  # ends with the pod
+            case ContainerKind.INIT if life_s is not None and not container.exit_code:
+                total_s += life_s
+            case ContainerKind.APP if life_s is not None and not _starts_again(pod, container):
+                longest_s = max(longest_s, life_s)
+            case _:
+                return None
+    return total_s + longest_s
+
+
+def _starts_again(pod: PodSpec, container: ContainerSpec) -> bool:
+    """Tell whether a container is started again when it has ended."""
+    failed = container.exit_code != 0
+    return pod.restart_policy is RestartPolicy.ALWAYS or (
+        failed and pod.restart_policy is RestartPolicy.ON_FAILURE
+    )

@@ -1,7 +1,7 @@
 """Several simulations as one: the same scenario with one seed after the other."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -27,7 +27,7 @@ class Round:
 
     Attributes:
         scenario: What is simulated.
-        seed: The seed of its random faults; None: there are none.
+        seed: The seed that its random parts were drawn from; None: it has none.
     """
 
     scenario: Scenario
@@ -93,12 +93,12 @@ def play(rounds: Iterable[Round], stage: Stage, *, keep_log: bool = False) -> Ou
     reports = []
     failing = None
     for one in rounds:
-        simulation = Simulation(one.scenario, seed=one.seed, watch=stage, keep_log=keep_log)
+        simulation = Simulation(one.scenario, watch=stage, keep_log=keep_log)
         reserved = settings.load(None, {}, dict(one.scenario.settings)).cpus.reserved
         stage.begin(simulation, reserved)
-        reports.append(simulation.run())
+        reports.append(replace(simulation.run(), seed=one.seed))
         if failing is None and not reports[-1].passed:
-            failing = simulation.scenario
+            failing = one.scenario
     return Outcome(tuple(reports), failing)
 
 

@@ -13,12 +13,12 @@ from rich.console import Console
 
 from nodesim import plan, rounds, scenario
 from nodesim.fields import InputError
-from nodesim.machines import UnknownMachine
 from nodesim.plan import DEFAULT_MACHINE, DEFAULT_RUNTIME, Plan, Wishes, WrongOptions
 from nodesim.rounds import Outcome
 from nodesim.runtimes import RUNTIMES, UnknownRuntime
 from nodesim.stage import PATIENCE_S, LiveStage, PlainStage, Recorder, Stage
 from nodesim.verdict import refusals_of, verdict_of
+from weka_cpuset.machine_file import MachineFileError
 from weka_cpuset.settings import SettingsError
 
 EXIT_FAILED = 1
@@ -27,7 +27,7 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 """A manifest, scenario, machine or option cannot be used; click's own code for a wrong option."""
 
-_BAD_INPUT = (InputError, UnknownMachine, UnknownRuntime, SettingsError)
+_BAD_INPUT = (InputError, MachineFileError, UnknownRuntime, SettingsError)
 
 
 class Show(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,6 +52,7 @@ def complete(arguments: Sequence[str], environment: Mapping[str, str]) -> list[s
 
 
 COMMANDS: Mapping[str, str] = {
+    "simulate": "nodesim.simulate",
     "topology": "nodesim.topology_command",
 }
 """The modules of the other commands; each has a click command of the command's name."""

@@ -11,6 +11,7 @@ from nodesim.workload import ContainerSpec, PodSpec
 from tests.unit.nodesim.outcomes import report
 
 SHARED = "default/crash-test-shared/test-container"
+BROKEN = Entry(9.0, EntryKind.FAULT, SHARED, "fail-write")
 CHANGED = Entry(10.0, EntryKind.CHANGE, SHARED, "0-7 -> 0-9")
 LOG = (
     "1.0 WARNING: cannot be written",
@@ -24,7 +25,7 @@ CRASH = tuple(
 RACE = tuple(PodSpec(f"stress-race-{n}", (ContainerSpec("test-container"),)) for n in (1, 2, 3))
 
 
-def met(run: Report, timeline: tuple[Entry, ...] = (CHANGED,)) -> dict[str, bool]:
+def met(run: Report, timeline: tuple[Entry, ...] = (BROKEN, CHANGED)) -> dict[str, bool]:
     """Judge a run and return which criteria are met, by title."""
     return {one.title: one.met for one in acceptance.criteria_of(run, timeline, [SHARED])}
 
@@ -78,6 +79,11 @@ def test_what_goes_wrong_fails_its_criterion(changes: dict[str, object], failed:
 def test_shared_containers_must_change_while_they_run(timeline: tuple[Entry, ...]) -> None:
     """A first cpuset is no update, and one of another container is not what is asked for."""
     assert not met(GOOD, timeline)["Shared pool updates"]
+
+
+def test_an_update_must_have_been_made_to_fail() -> None:
+    """A warning about something else does not show what happens when an update fails."""
+    assert not met(GOOD, (CHANGED,))["Error resilience"]
 
 
 def test_one_agent_lives_through_all_rounds() -> None:
