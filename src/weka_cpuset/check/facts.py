@@ -47,12 +47,16 @@ def establish(read: Callable[[], T]) -> Fact[T]:
     """Call a reader, and turn what it cannot read into an unknown fact.
 
     Args:
-        read: Returns the fact, or raises NotReadable.
+        read: Returns the fact, or raises NotReadable or OSError.
     """
     try:
         return read()
     except NotReadable as error:
         return Unknown(str(error))
+    except PermissionError as error:
+        return Unknown(f"{error.filename or 'the node'}: {error.strerror}; run as root")
+    except OSError as error:
+        return Unknown(f"{error.filename or 'the node'}: {error.strerror or error}")
 
 
 class RuntimeKind(enum.StrEnum):
@@ -183,17 +187,17 @@ class CgroupTree:
 
     Attributes:
         version: 1 or 2.
-        cpuset: Whether containers there can have cpusets.
-        writable: Whether this process may write it.
         pods: The cgroup that holds all pods, below the tree's root; None: not found.
         pod_cpus: The cpus that the pods' cgroup allows; empty: not known.
+        cpuset: Whether containers there can have cpusets.
+        writable: Whether this process may write it.
     """
 
     version: int
-    cpuset: bool
-    writable: bool
     pods: str | None
     pod_cpus: CpuSet
+    cpuset: bool
+    writable: bool
 
 
 @dataclass(frozen=True, slots=True)
