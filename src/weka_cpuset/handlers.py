@@ -9,7 +9,7 @@ between reading the ledger and replacing it nothing else runs.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from typing import overload
 
 import nri
 from nri import Event, messages
@@ -26,6 +26,7 @@ from weka_cpuset.engine import (
     Phase,
     PodRemove,
     PodStop,
+    Rebuilt,
     Remove,
     Rules,
     Seen,
@@ -33,11 +34,11 @@ from weka_cpuset.engine import (
     Stop,
     Topology,
     Update,
-    decide,
-    rebuild,
 )
 from weka_cpuset.engine import Event as EngineEvent
 from weka_cpuset.logs import Fields
+from weka_cpuset.questions import Happened, Machine, Question, Report, ask
+from weka_cpuset.record.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Handlers:
         topology: The machine, until `use_topology` brings a newer reading.
         rules: Settings of the engine.
         dry_run: Decide and log, but reply as if every container were left alone.
+        recorder: Is shown everything that changes the ledger; None: nobody is.
 
     Attributes:
         ledger: Who has which cpus, as of the last event.
@@ -87,13 +89,16 @@ class Handlers:
             containers that end, and no pod waits for it.
     """
 
-    def __init__(self, topology: Topology, rules: Rules, *, dry_run: bool) -> None:
+    def __init__(
+        self, topology: Topology, rules: Rules, *, dry_run: bool, recorder: Recorder | None = None
+    ) -> None:
         self.ledger = Ledger.empty(topology, rules)
         self.unverified = False
         self.on_unsettled: Callable[[], None] = _nobody
         self.growth_per_reply = GROWTH_PER_REPLY
         self._topology = topology
         self._dry_run = dry_run
+        self._recorder = recorder
 
     def use_topology(self, topology: Topology) -> None:
         """Take a new reading of the machine; the next Synchronize is based on it."""
@@ -106,15 +111,7 @@ class Handlers:
         """
         started_ns = time.perf_counter_ns()
         before = self.ledger
-        rebuilt = rebuild(topology, before.rules, *before.reported())
-        # What was told is still what the containers have; the difference is due.
-        self.ledger = replace(
-            rebuilt.ledger,
-            told=before.told,
-            doubts=before.doubts,
-            ended=before.ended,
-            settled=False,
-        )
+        rebuilt = self._ask(Machine(topology))
         self._topology = topology
         for notice in rebuilt.notices:
             self._warn("hotplug", notice)
@@ -139,9 +136,8 @@ class Handlers:
     ) -> Sequence[messages.ContainerUpdate]:
         """Rebuild the ledger from the runtime's report and return what must be corrected."""
         started_ns = time.perf_counter_ns()
-        rebuilt = rebuild(
+        report = Report(
             self._topology,
-            self.ledger.rules,
             [translate.pod_facts(pod) for pod in pods],
             [
                 translate.reported(container)
@@ -149,7 +145,7 @@ class Handlers:
                 if container.state != messages.ContainerState.CONTAINER_STOPPED
             ],
         )
-        self.ledger = rebuilt.ledger
+        rebuilt = self._ask(report)
         self.unverified = True
         self.on_unsettled()
         for notice in rebuilt.notices:
@@ -256,13 +252,11 @@ class Handlers:
         """Return what no reply has carried yet, and note it as told; none in a dry run."""
         if self._dry_run:
             return ()
-        decision = decide(self.ledger, Settle())
-        self.ledger = decision.ledger
-        return decision.updates
+        return self._ask(Happened(Settle())).updates
 
     def doubt(self, container_ids: frozenset[str]) -> None:
         """Take note that these containers may not have what they were told."""
-        self.ledger = decide(self.ledger, Doubt(container_ids)).ledger
+        self._ask(Happened(Doubt(container_ids)))
 
     def cgroup_of(self, container_id: str) -> str:
         """Return a live container's cgroup path as the runtime reported it; or nothing."""
@@ -282,8 +276,7 @@ class Handlers:
         """
         started_ns = time.perf_counter_ns()
         before = self.ledger
-        decision = decide(before, event, self.growth_per_reply)
-        self.ledger = decision.ledger
+        decision = self._ask(Happened(event, self.growth_per_reply))
         ended = before.holding(subject) if decision.outcome is Outcome.RELEASED else None
         if ended is not None and ended.phase is Phase.CREATED:
             # It never started: its creation may have failed after our reply, and then the
@@ -297,6 +290,18 @@ class Handlers:
         if decision.refusal is not None and not self._dry_run:
             raise nri.Refusal(str(decision.refusal))
         return decision
+
+    @overload
+    def _ask(self, question: Happened) -> Decision: ...
+    @overload
+    def _ask(self, question: Report | Machine) -> Rebuilt: ...
+    def _ask(self, question: Question) -> Decision | Rebuilt:
+        """Ask the engine, record question and answer, and replace the ledger."""
+        answer = ask(self.ledger, question)
+        if self._recorder is not None:
+            self._recorder.record(self.ledger, question, answer)
+        self.ledger = answer.ledger
+        return answer
 
     def _log(self, name: str, subject: str, before: Ledger, decision: Decision, us: int) -> None:
         removal = name == "RemoveContainer"

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from nri import messages
 from weka_cpuset.engine import (
+    CORES_ANNOTATION,
+    FORBID_ANNOTATION,
     Adjustment,
     ContainerFacts,
     CpusetUpdate,
@@ -16,6 +18,9 @@ from weka_cpuset.engine import (
     PodFacts,
     Reported,
 )
+
+ANNOTATIONS = (CORES_ANNOTATION, FORBID_ANNOTATION)
+"""All that the engine reads. Others can be large or secret, so they are not kept at all."""
 
 
 class _HasPod(Protocol):
@@ -34,7 +39,7 @@ def pod_facts(pod: messages.PodSandbox) -> PodFacts:
         uid=pod.uid,
         namespace=pod.namespace,
         name=pod.name,
-        annotations=dict(pod.annotations),
+        annotations={key: pod.annotations[key] for key in ANNOTATIONS if key in pod.annotations},
         cgroup_parent=linux.cgroup_parent,
         cpu_quota=cpu.quota.value,
         cpu_period=cpu.period.value,

@@ -96,6 +96,28 @@ def rebuild(
     return Rebuilt(draft.freeze(), updates, moves, tuple(notices))
 
 
+def rehome(ledger: Ledger, topology: Topology) -> Rebuilt:
+    """Make a ledger for a machine with other cpus online (rule 10).
+
+    Args:
+        ledger: The ledger up to now.
+        topology: The machine as it is now.
+
+    Returns:
+        The ledger, in which what running containers must change to is due and not told.
+    """
+    rebuilt = rebuild(topology, ledger.rules, *ledger.reported())
+    # What was told is still what the containers have.
+    kept = replace(
+        rebuilt.ledger,
+        told=ledger.told,
+        doubts=ledger.doubts,
+        ended=ledger.ended,
+        settled=False,
+    )
+    return replace(rebuilt, ledger=kept)
+
+
 def _unique(containers: Iterable[Reported]) -> tuple[list[Reported], list[Notice]]:
     """Sort by id and take one of each: the same one, however the list is ordered."""
     ranked = sorted(

@@ -1,0 +1,87 @@
+"""Everything the engine can be asked, as values; the ledger changes in no other way.
+
+The handlers ask through here and so does a replay, so what the one can ask the other can
+repeat.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, assert_never, overload
+
+from weka_cpuset.engine import (
+    Decision,
+    Event,
+    Ledger,
+    PodFacts,
+    Rebuilt,
+    Reported,
+    Topology,
+    decide,
+    rebuild,
+    rehome,
+)
+
+
+class Happened(NamedTuple):
+    """Decide on one event.
+
+    Attributes:
+        event: The event.
+        limit: How many updates that only let containers grow may go with the reply.
+    """
+
+    event: Event
+    limit: int | None = None
+
+
+class Report(NamedTuple):
+    """Make the ledger anew from what a runtime reports.
+
+    Attributes:
+        topology: The machine as it is now.
+        pods: The pods.
+        containers: The containers.
+    """
+
+    topology: Topology
+    pods: Sequence[PodFacts]
+    containers: Sequence[Reported]
+
+
+class Machine(NamedTuple):
+    """Make the ledger fit a machine with other cpus online.
+
+    Attributes:
+        topology: The machine as it is now.
+    """
+
+    topology: Topology
+
+
+Question = Happened | Report | Machine
+
+
+@overload
+def ask(ledger: Ledger, question: Happened) -> Decision: ...
+@overload
+def ask(ledger: Ledger, question: Report | Machine) -> Rebuilt: ...
+@overload
+def ask(ledger: Ledger, question: Question) -> Decision | Rebuilt: ...
+def ask(ledger: Ledger, question: Question) -> Decision | Rebuilt:
+    """Return the engine's answer.
+
+    Args:
+        ledger: The ledger before.
+        question: The question.
+
+    Returns:
+        The answer, which has the ledger after it.
+    """
+    match question:
+        case Happened(event, limit):
+            return decide(ledger, event, limit)
+        case Report(topology, pods, containers):
+            return rebuild(topology, ledger.rules, pods, containers)
+        case Machine(topology):
+            return rehome(ledger, topology)
+        case _ as never:
+            assert_never(never)
