@@ -4,14 +4,13 @@ No output here; what the options say about the picture is for `simulate`.
 """
 
 import dataclasses
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import click
-
 from nodesim import documents, machines, manifest, runtimes, scenario
 from nodesim.actions import Action, Apply, Delete, Scenario, Wait
-from nodesim.fields import InputError
+from nodesim.fields import Field, InputError
 from nodesim.manifest import Ignored
 from nodesim.rounds import Round
 from nodesim.storm import disturb, storm
@@ -179,10 +178,10 @@ def _scenario_of(wishes: Wishes) -> tuple[Scenario, tuple[Ignored, ...]]:
 
 
 def _pods_of(files: Sequence[str]) -> manifest.Manifest:
-    trees = []
+    trees: list[Field] = []
     for file in files:
         if file == "-":
-            data = click.get_binary_stream("stdin").read(documents.FILE_MAX_BYTES + 1)
+            data = sys.stdin.buffer.read(documents.FILE_MAX_BYTES + 1)
         else:
             data = documents.read(Path(file))
         trees += documents.parse(data, _name_of(file))

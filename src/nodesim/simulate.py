@@ -4,6 +4,7 @@ The command line of the simulator. It is imported when its command is called, so
 agent's own start does not wait for it.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -26,6 +27,9 @@ EXIT_FAILED = 1
 
 EXIT_BAD_INPUT = 2
 """A manifest, scenario, machine or option cannot be used; click's own code for a wrong option."""
+
+REAL_TIME = re.compile(r" us=\d+")
+"""How long the agent took, in its log: the one thing that is not the same each time."""
 
 _BAD_INPUT = (InputError, MachineFileError, UnknownRuntime, SettingsError)
 
@@ -175,7 +179,7 @@ def _print_json(outcome: Outcome, stage: Stage, show: Show, saved: str | None) -
     if isinstance(stage, Recorder):
         more["timeline"] = stage.entries
     if show.log:
-        more["log"] = [line for report in outcome.reports for line in report.log]
+        more["log"] = [REAL_TIME.sub("", line) for report in outcome.reports for line in report.log]
     if saved is not None:
         more["saved"] = saved
     click.echo(outcome.to_json(**more))

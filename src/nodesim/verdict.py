@@ -25,6 +25,9 @@ RULES: Mapping[int, str] = {
 }
 """The rules of docs/reference/placement-rules.md in a few words, by number."""
 
+_REFUSALS_SHOWN = 8
+"""How many refused containers are told; more are counted."""
+
 _SHOWN = 5
 """How many broken rules, and how many unmet expectations, a verdict shows."""
 
@@ -45,13 +48,14 @@ def refusals_of(refusals: Refusals) -> RenderableType:
     lines = []
     if refusals.found:
         lines.append(Text("Refused containers", style="bold"))
-    for one in refusals.found:
+    for one in refusals.found[:_REFUSALS_SHOWN]:
         again = f" (the first of {one.times} times)" if one.times > 1 else ""
         lines.append(
             Text.assemble((one.subject, "yellow"), f" at {one.at_s:.3f} s{again}: {one.reason}")
         )
-    if refusals.more:
-        lines.append(Text(f"and {_times(refusals.more, 'refusal')} of other containers"))
+    more = refusals.more + sum(one.times for one in refusals.found[_REFUSALS_SHOWN:])
+    if more:
+        lines.append(Text(f"and {_times(more, 'refusal')} of other containers"))
     if lines:
         lines.append(Text())
     return Group(*lines)
