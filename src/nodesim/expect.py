@@ -3,6 +3,7 @@
 from typing import Protocol, assert_never
 
 from nodesim.actions import Expect, Looked
+from nodesim.agent import LogLines
 from nodesim.kubelet import PodPhase
 from nodesim.report import Expectation
 from weka_cpuset.engine import CpuListError, CpuSet
@@ -24,8 +25,8 @@ class View(Protocol):
         """How often the agent has ended by itself."""
 
     @property
-    def log(self) -> list[str]:
-        """The agent's log so far."""
+    def log(self) -> LogLines:
+        """The agent's log so far, if it is kept."""
 
     def phase(self, key: str) -> PodPhase:
         """Tell how a pod is doing."""
@@ -60,9 +61,9 @@ def _deviation(expect: Expect, view: View) -> str | None:
         case Looked.AGENT_RESTARTS:
             return _differs(str(view.agent_restarts), expect.value)
         case Looked.LOG:
-            return None if any(expect.value in line for line in view.log) else "no such line"
+            return None if any(expect.value in line for line in view.log.lines) else "no such line"
         case Looked.NO_LOG:
-            return next((line for line in view.log if expect.value in line), None)
+            return next((line for line in view.log.lines if expect.value in line), None)
         case Looked.CPUS | Looked.CPU_COUNT | Looked.WITHIN | Looked.APART_FROM:
             cpus = view.cpus_of(expect.subject)
             return "no such container" if cpus is None else _cpus_differ(expect, cpus, view)

@@ -110,7 +110,6 @@ class Report:
     Attributes:
         machine: The machine's name.
         runtime: Name and version of the simulated runtime.
-        seed: The seed of random faults and disturbances; None: there were none.
         simulated_s: How long it took, in simulated seconds.
         events: How many lifecycle events the runtime had.
         delivered: How many of them went to the agent (it does not subscribe to all).
@@ -122,6 +121,7 @@ class Report:
         reconnects: How often the agent lost its connection and registered again.
         exposed_s: Container-seconds in which a fault, or an update lost in a start, left
             a container on cpus of an owner before the agent had put it right.
+        seed: The seed that the scenario's random parts were drawn from; None: it has none.
         expectations: The scenario's expectations, in order.
         violations: The rules that were broken, in order; at most `VIOLATIONS_MAX`.
         log: What the agent logged, one line each, if it was kept.
@@ -129,7 +129,6 @@ class Report:
 
     machine: str
     runtime: str
-    seed: int | None
     simulated_s: float
     events: int
     delivered: int
@@ -140,6 +139,7 @@ class Report:
     agent_restarts: int
     reconnects: int
     exposed_s: float
+    seed: int | None = None
     expectations: tuple[Expectation, ...] = ()
     violations: tuple[Violation, ...] = ()
     log: tuple[str, ...] = ()

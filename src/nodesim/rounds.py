@@ -95,7 +95,7 @@ def play(rounds: Iterable[Round], stage: Stage, *, keep_log: bool = False) -> Ou
     for one in rounds:
         simulation = Simulation(one.scenario, watch=stage, keep_log=keep_log)
         reserved = settings.load(None, {}, dict(one.scenario.settings)).cpus.reserved
-        stage.begin(simulation, reserved)
+        stage.begin(simulation.host, reserved)
         reports.append(replace(simulation.run(), seed=one.seed))
         if failing is None and not reports[-1].passed:
             failing = one.scenario

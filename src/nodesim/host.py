@@ -1,0 +1,337 @@
+"""A whole simulated host: machine, kernel, runtime, kubelet and the real agent, put together.
+
+The host is told of everything that runtime and kubelet do. It lets the checker judge it, and
+whoever looks on see it.
+"""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from nodesim import kubernetes, machines, runtimes
+from nodesim.actions import Fault, FaultKind, Scenario
+from nodesim.agent import AgentProcess, LogLines
+from nodesim.checker import AUDIT_DEADLINE_S, DEADLINE_S, Checker, Newcomer
+from nodesim.faults import Faults
+from nodesim.kernel import Kernel
+from nodesim.kubelet import Kubelet, PodPhase
+from nodesim.records import Container
+from nodesim.report import Entry, EntryKind, Occupant, Violation
+from nodesim.runtime import Mishap, Runtime
+from nodesim.workload import Resources
+from nri import Event
+from weka_cpuset import settings
+from weka_cpuset.engine import AnnotatedDemand, Class, CpuSet, Demand, IntegerDemand
+
+
+@dataclasses.dataclass(slots=True)
+class Counts:
+    """What has happened so far.
+
+    Attributes:
+        refused: How many creations the agent refused.
+        completed: How many pods ran to their own end.
+        synchronized: How often the agent was synchronized.
+    """
+
+    refused: int = 0
+    completed: int = 0
+    synchronized: int = 0
+
+
+class Host:
+    """One simulated host.
+
+    Args:
+        scenario: Names the machine and the runtime, and has the agent's settings.
+        tell: Called with each entry of the timeline; None: nobody looks on, which is faster.
+
+    Attributes:
+        machine: The machine.
+        kind: The release of the runtime.
+        kernel: What is enforced.
+        checker: Judges it.
+        faults: What is broken on purpose.
+        log: The agent's log, if it is kept.
+        counts: What has happened so far.
+        at_work: Set while the agent is connected.
+        now_s: The simulated time of the last thing that happened, in seconds.
+        last_event_s: The simulated time of the last event of the runtime, in seconds.
+
+    Raises:
+        UnknownMachine: There is no such machine.
+        UnknownRuntime: There is no such runtime.
+        SettingsError: The scenario's settings are not allowed.
+    """
+
+    def __init__(self, scenario: Scenario, tell: Callable[[Entry], None] | None) -> None:
+        self.machine = machines.find(scenario.machine)
+        self.kind = runtimes.find(scenario.runtime)
+        self.counts = Counts()
+        self.at_work = asyncio.Event()
+        self.now_s = 0.0
+        self.last_event_s = 0.0
+        self._tell = tell
+        self._settings = settings.load(None, {}, dict(scenario.settings))
+        self._demands: dict[str, Demand | None] = {}
+        self._seen: dict[str, CpuSet] = {}
+        self._shown: dict[str, CpuSet] = {}
+        topology = self.machine.topology()
+        memory_nodes = CpuSet.of(node.id for node in self.machine.nodes if node.has_memory)
+        self.kernel = Kernel(topology.online, memory_nodes)
+        self.checker = Checker(
+            topology.online,
+            self._settings.cpus.reserved,
+            self._settings.cpus.min_shared,
+            topology.memory_nodes,
+            lambda: self.now_s,
+        )
+        self.faults = Faults(self._struck)
+        self.log = LogLines(lambda: self.now_s)
+        self.kernel.on_change = self._changed
+        self.kernel.fails_write = self._fails_write
+        self.checker.on_violation = self._broken
+
+    def start(self, socket: Path) -> None:
+        """Start the runtime and the agent on the running loop.
+
+        Args:
+            socket: Where the two meet.
+        """
+        self.runtime = Runtime(self.kind, socket, self.kernel, self.faults, self)
+        self.kubelet = Kubelet(self.runtime, self)
+        nri = dataclasses.replace(self._settings.nri, socket=socket)
+        self.agent = AgentProcess(
+            dataclasses.replace(self._settings, nri=nri),
+            lambda: self.machine.topology(self.kernel.online),
+            self.kernel,
+            self._agent_ended,
+        )
+        self.runtime.start()
+        self.agent.start()
+
+    async def stop(self) -> None:
+        """End everything where it is."""
+        await self.agent.end()
+        self.kubelet.close()
+        self.runtime.stop()
+
+    def tick(self) -> float:
+        """Look at the clock; return the simulated time in seconds."""
+        self.now_s = asyncio.get_running_loop().time()
+        return self.now_s
+
+    def note(self, kind: EntryKind, subject: str, text: str) -> None:
+        """Put an entry on the timeline."""
+        if self._tell is not None:
+            self._tell(Entry(round(self.now_s, 6), kind, subject, text))
+
+    # ---- what there is to see ----
+
+    @property
+    def online(self) -> CpuSet:
+        """The cpus that are online."""
+        return self.kernel.online
+
+    @property
+    def pool(self) -> CpuSet:
+        """The online cpus on which no annotated or integer container runs."""
+        taken = CpuSet.EMPTY
+        for _, kind, cpus in self._live():
+            if kind is not Class.SHARED:
+                taken |= cpus
+        return self.online - taken
+
+    @property
+    def agent_restarts(self) -> int:
+        """How often the agent has ended by itself."""
+        return self.agent.ends
+
+    def occupants(self) -> tuple[Occupant, ...]:
+        """List the live containers; what has changed since the last call is marked."""
+        found = []
+        for container, kind, cpus in self._live():
+            changed = self._shown.get(container.id) != cpus
+            found.append(Occupant(container.label, kind, cpus, running=True, changed=changed))
+            self._shown[container.id] = cpus
+        return tuple(found)
+
+    def phase(self, key: str) -> PodPhase:
+        """Tell how a pod is doing."""
+        return self.kubelet.phase(key)
+
+    def cpus_of(self, label: str) -> CpuSet | None:
+        """Return the cpus of a live container by its label, or None if there is none."""
+        return next((cpus for one, _, cpus in self._live() if one.label == label), None)
+
+    def leaked(self) -> list[str]:
+        """Name what is left although no pod is."""
+        left = [f"container {one.id} of the runtime" for one in self.runtime.containers]
+        left += [f"sandbox {one.id} of the runtime" for one in self.runtime.sandboxes]
+        left += [f"cgroup {path}" for path in self.kernel.paths]
+        agent = self.agent.agent
+        if agent is not None:
+            ledger = agent.handlers.ledger
+            left += [f"container {one.id} in the ledger" for one in ledger.holdings()]
+            if ledger.pool != self.online:
+                left.append(f"cpus {self.online - ledger.pool} missing in the ledger's pool")
+        return left
+
+    def _live(self) -> Iterator[tuple[Container, Class, CpuSet]]:
+        for container in self.runtime.containers:
+            cgroup = self.kernel.get(container.path)
+            if cgroup is not None and cgroup.processes:
+                yield container, _class_of(self._demands.get(container.id)), cgroup.cpus
+
+    # ---- what is done to it ----
+
+    def use(self, online: CpuSet) -> None:
+        """Take cpus offline or bring them back; the last one stays.
+
+        Args:
+            online: The cpus that are online from now on.
+        """
+        if not online:
+            return
+        self.tick()
+        for container in self.runtime.containers:
+            if container.id in self._demands:
+                spec = container.sandbox.spec
+                self._demands[container.id] = kubernetes.demand_of(spec, container.spec, online)
+        hit = self.kernel.use(online)
+        self.checker.online_changed(online, self._demands.items())
+        for path in hit:
+            self._changed(path)
+
+    # ---- what the runtime tells ----
+
+    def event(self, event: Event, subject: str) -> None:
+        """A lifecycle event happens."""
+        self.last_event_s = self.tick()
+        if self._tell is not None:
+            self.note(EntryKind.EVENT, subject, event.name)
+
+    def made(self, container: Container) -> None:
+        """A container has a cgroup from now on."""
+        self.tick()
+        cgroup = self.kernel.get(container.path)
+        if cgroup is None:
+            raise AssertionError("a container was made without its cgroup")
+        demand = kubernetes.demand_of(container.sandbox.spec, container.spec, self.online)
+        self._demands[container.id] = demand
+        newcomer = Newcomer(container.id, container.label, demand, cgroup.cpus, cgroup.mems)
+        if container.cpus:
+            self.checker.created(newcomer, DEADLINE_S if container.missed_update else 0.0)
+        else:
+            self.checker.unplaced(newcomer)
+        self._show_change(container, cgroup.cpus)
+
+    def resized(self, container: Container, resources: Resources, *, answered: bool) -> None:
+        """A container's new resources are about to be applied; a plugin may have had a say."""
+        self.tick()
+        spec = container.sandbox.spec
+        own = dataclasses.replace(container.spec, resources=resources)
+        others = tuple(own if one.name == own.name else one for one in spec.containers)
+        demand = kubernetes.demand_of(
+            dataclasses.replace(spec, containers=others), own, self.online
+        )
+        self._demands[container.id] = demand
+        self.checker.resized(container.id, demand, answered=answered)
+
+    def exited(self, container: Container) -> None:
+        """A container's process is gone."""
+        self.tick()
+        self.checker.ended(container.id)
+        self._demands.pop(container.id, None)
+        self._seen.pop(container.id, None)
+        self._shown.pop(container.id, None)
+
+    def noticed(self, container: Container) -> None:
+        """The runtime shows that a container's process is gone."""
+        self.kubelet.exited(container.sandbox.spec.uid, container.id, container.exit_code)
+
+    def mishap(self, container: Container, mishap: Mishap) -> None:
+        """Something kept a container from getting what the agent wanted for it."""
+        self.tick()
+        known = mishap in (Mishap.START, Mishap.UNANSWERED)
+        self.checker.excuse(container.id, DEADLINE_S if known else AUDIT_DEADLINE_S)
+        self.note(EntryKind.RUNTIME, container.label, mishap.value)
+
+    def plugin_synchronized(self, name: str) -> None:
+        """A plugin is at work."""
+        self.last_event_s = self.tick()
+        if name == self._settings.nri.name:
+            self.counts.synchronized += 1
+            self.at_work.set()
+            self.checker.agent_synchronized()
+            self.note(EntryKind.AGENT, "agent", "synchronized")
+
+    def plugin_left(self, name: str, reason: str) -> None:
+        """A plugin is gone."""
+        self.tick()
+        if name == self._settings.nri.name:
+            self.at_work.clear()
+            self.checker.agent_left()
+            self.note(EntryKind.AGENT, "agent", f"cut off: {reason}")
+
+    # ---- what the kubelet tells ----
+
+    def refused(self, label: str, reason: str) -> None:
+        """The agent refuses a container."""
+        self.counts.refused += 1
+        self.note(EntryKind.REFUSAL, label, reason)
+
+    def completed(self, key: str) -> None:
+        """A pod has run to its own end."""
+        self.counts.completed += 1
+        self.note(EntryKind.EVENT, key, "completed")
+
+    # ---- inside ----
+
+    def _changed(self, path: str) -> None:
+        """The kernel enforces another cpuset."""
+        self.tick()
+        container = self.runtime.find(path)
+        cgroup = self.kernel.get(path)
+        if container is not None and cgroup is not None and cgroup.processes:
+            self.checker.changed(container.id, cgroup.cpus, cgroup.mems)
+            self._show_change(container, cgroup.cpus)
+
+    def _show_change(self, container: Container, cpus: CpuSet) -> None:
+        if self._tell is None:
+            return
+        before = self._seen.get(container.id)
+        self._seen[container.id] = cpus
+        if before != cpus:
+            text = f"{before} -> {cpus}" if before is not None else f"-> {cpus}"
+            self.note(EntryKind.CHANGE, container.label, text)
+
+    def _fails_write(self, path: str) -> bool:
+        container = self.runtime.find(path)
+        label = container.label if container is not None else path
+        if self.faults.strikes(FaultKind.FAIL_WRITE, "", label) is None:
+            return False
+        if container is not None:
+            self.checker.excuse(container.id, AUDIT_DEADLINE_S)
+        return True
+
+    def _struck(self, fault: Fault, subject: str) -> None:
+        self.note(EntryKind.FAULT, subject, fault.kind.value)
+
+    def _agent_ended(self, reason: str) -> None:
+        self.note(EntryKind.AGENT, "agent", f"ended by itself: {reason}")
+        self.checker.report(0, f"the agent ended by itself: {reason}")
+
+    def _broken(self, violation: Violation) -> None:
+        self.note(EntryKind.VIOLATION, f"rule {violation.rule}", violation.text)
+
+
+def _class_of(demand: Demand | None) -> Class:
+    match demand:
+        case AnnotatedDemand():
+            return Class.ANNOTATED
+        case IntegerDemand():
+            return Class.INTEGER
+        case _:
+            return Class.SHARED
