@@ -23,7 +23,7 @@ VERSION = 1
 
 SIZE_MAX = 1 << 20
 """Largest file that is looked at, in bytes. The largest machine that Linux runs on, with 8192
-cpus and each a core of its own, takes a quarter of it."""
+cpus and each a core and an LLC group of its own, takes half of it."""
 
 
 class MachineFileError(Exception):
@@ -203,14 +203,12 @@ def _cpus(place: str, text: str) -> CpuSet:
     try:
         return CpuSet.parse(text)
     except CpuListError as error:
-        raise MachineInvalid(
-            place[:_SHOWN_MAX], str(error), "a list of cpus such as `0-3,8`"
-        ) from error
+        raise MachineInvalid(place, str(error), "a list of cpus such as `0-3,8`") from error
 
 
 def _id(place: str, key: str) -> int:
     """Read an id; only its plain form counts, so that no id can be given twice."""
-    number = int(key) if key.isascii() and key.isdecimal() and len(key) <= len(str(ID_MAX)) else -1
-    if str(number) != key or number > ID_MAX:
+    plain = key.isascii() and key.isdecimal() and len(key) <= len(str(ID_MAX))
+    if not plain or str(int(key)) != key or int(key) > ID_MAX:
         raise MachineInvalid(place, f"{reprlib.repr(key)} is no id", f"a number from 0 to {ID_MAX}")
-    return number
+    return int(key)
