@@ -21,7 +21,7 @@ def test_machine_bears_its_name(name: str) -> None:
     assert PLANS[name].what
 
 
-@pytest.mark.parametrize("parts", filter(None, map(REGULAR.fullmatch, MACHINES)), ids=str)
+@pytest.mark.parametrize("parts", [*filter(None, map(REGULAR.fullmatch, MACHINES))], ids=str)
 def test_regular_name_says_what_the_machine_is(parts: re.Match[str]) -> None:
     """PxC-smtT: packages, cores of each, cpus of each core."""
     packages, cores, threads = map(int, parts.groups(default="1"))
