@@ -8,13 +8,17 @@ import asyncio
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 import nri
 from weka_cpuset import __version__, settings
+
+if TYPE_CHECKING:
+    from weka_cpuset.record.sink import Recording
 
 EXIT_CANNOT_WORK = 2
 """Exit code for settings, or a machine, with which the agent can never work."""
@@ -52,8 +56,10 @@ def complete(arguments: Sequence[str], environment: Mapping[str, str]) -> list[s
 
 
 COMMANDS: Mapping[str, str] = {
+    "check": "weka_cpuset.check.command",
     "simulate": "nodesim.simulate",
     "topology": "nodesim.topology_command",
+    "replay": "weka_cpuset.replay",
 }
 """The modules of the other commands; each has a click command of the command's name."""
 
@@ -88,10 +94,15 @@ def version() -> None:
     click.echo(__version__)
 
 
-def _setting_options(command: click.Command) -> click.Command:
-    """Add an option for each setting that has a flag."""
+def add_setting_options(command: click.Command, keys: Collection[str] = ()) -> None:
+    """Add an option for each setting that has a flag.
+
+    Args:
+        command: The command; it gets them as keywords and gives them to `load_settings`.
+        keys: The dotted keys of the settings that it uses; empty: all.
+    """
     for row in settings.TABLE:
-        if row.flag is None:
+        if row.flag is None or (keys and row.key not in keys):
             continue
         if row.key == "dry_run":
             option = click.Option([row.flag, row.key], is_flag=True, default=None)
@@ -99,7 +110,20 @@ def _setting_options(command: click.Command) -> click.Command:
             option = click.Option([row.flag, row.key.replace(".", "__")])
         option.help = f"{row.key}: {row.allowed}."
         command.params.append(option)
-    return command
+
+
+def load_settings(file: Path | None, options: Mapping[str, object]) -> settings.Settings:
+    """Read the settings from all sources.
+
+    Args:
+        file: The file that was named, if any.
+        options: The values of the options of `add_setting_options`; None: not given.
+
+    Raises:
+        settings.SettingsError: They cannot be used.
+    """
+    flags = {name.replace("__", "."): value for name, value in options.items() if value is not None}
+    return settings.load(_settings_file(file, os.environ), os.environ, flags, program=sys.argv[0])
 
 
 @commands.command()
@@ -108,19 +132,21 @@ def run(file: Path | None, **options: object) -> None:
     """Run the agent until SIGTERM or SIGINT."""
     from weka_cpuset import daemon, logs, sysfs, systemd  # imported for `run` only
 
-    flags = {name.replace("__", "."): value for name, value in options.items() if value is not None}
     try:
-        chosen = settings.load(
-            _settings_file(file, os.environ), os.environ, flags, program=sys.argv[0]
-        )
+        chosen = load_settings(file, options)
         endpoint = nri.endpoint_from_environment(os.environ, str(chosen.nri.socket))
         notifier = systemd.Notifier(os.environ)
-        agent = daemon.Agent(chosen, endpoint, daemon.Host.real(chosen), notifier)
+        recording = _recording(chosen)
+        agent = daemon.Agent(
+            chosen, endpoint, daemon.Host.real(chosen), notifier, recording and recording.recorder
+        )
         output = logs.Log(chosen.log)
     except (settings.SettingsError, nri.NriError, sysfs.TopologyUnreadable) as error:
         click.echo(f"weka-cpuset: {error}", err=True)
         sys.exit(EXIT_CANNOT_WORK)
     output.open()
+    if recording is not None:
+        recording.open()
     try:
         asyncio.run(daemon.serve(agent, notifier))
     except daemon.LauncherGone:
@@ -129,7 +155,15 @@ def run(file: Path | None, **options: object) -> None:
         output.close()
 
 
-_setting_options(run)
+add_setting_options(run)
+
+
+def _recording(chosen: settings.Settings) -> "Recording | None":
+    if not chosen.record.file:
+        return None
+    from weka_cpuset.record import sink  # imported only by an agent that records
+
+    return sink.Recording(sink.open_file(chosen))
 
 
 def _settings_file(named: Path | None, environment: Mapping[str, str]) -> Path | None:

@@ -5,6 +5,7 @@ kubelet's command-line reference for the flags, which win over the file.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -95,8 +96,7 @@ def read_cpu_manager(root: Path) -> CpuManagerState | None:
 def _flags(arguments: Sequence[str]) -> dict[str, str]:
     """Return the flags that have a value, written as `--flag=value` or `--flag value`."""
     flags: dict[str, str] = {}
-    following = [*arguments[1:], ""]
-    for argument, after in zip(arguments, following, strict=True):
+    for argument, after in pairwise([*arguments, ""]):
         if not argument.startswith("--"):
             continue
         name, equals, value = argument[2:].partition("=")

@@ -7,6 +7,7 @@ is mounted with `hidepid`.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePath
 
 from weka_cpuset.check import files
@@ -70,8 +71,7 @@ def option(process: Process, *names: str) -> str | None:
         process: The process.
         names: The option's names, such as "--config" and "-c".
     """
-    following = [*process.arguments[1:], ""]
-    for argument, after in zip(process.arguments, following, strict=True):
+    for argument, after in pairwise([*process.arguments, ""]):
         name, equals, value = argument.partition("=")
         if name in names:
             return value if equals else after or None

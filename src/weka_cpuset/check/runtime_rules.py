@@ -323,7 +323,7 @@ def judge_agent(facts: Facts) -> Finding:
     return Finding(topic, Level.OK, "no agent is connected to the runtime now")
 
 
-_NAME_THE_CONFIG = "name the runtime's configuration file: --runtime-config"
+_NAME_THE_CONFIG = "name the runtime and its configuration file: --runtime, --runtime-config"
 
 
 def _kind(facts: Facts) -> RuntimeKind:
