@@ -139,6 +139,10 @@ class CpuSettings:
     min_shared: int = 0
     """The least number of cpus in the pool. 0: only live shared containers count."""
 
+    burst_max: int = 32
+    """How many cpus at most shared containers are taken off ahead, while integer containers
+    come in a burst. More: fewer updates in large bursts. 0: each costs a round of updates."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LogSettings:
@@ -270,6 +274,13 @@ TABLE: tuple[Setting, ...] = (
         "a whole number from 0 to 8192",
         "WEKA_CPUSET_MIN_SHARED",
         "--min-shared",
+    ),
+    Setting(
+        "cpus.burst_max",
+        _typed(_Count),
+        "a whole number from 0 to 8192",
+        "WEKA_CPUSET_BURST_MAX",
+        "--burst-max",
     ),
     Setting(
         "log.level",

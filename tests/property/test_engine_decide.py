@@ -64,11 +64,12 @@ class Node(RuleBasedStateMachine):
         machine=st.sampled_from(sorted(MACHINES)),
         reserve=st.booleans(),
         least=st.sampled_from([0, 0, 1]),
+        ahead=st.sampled_from([0, 2, 32]),
     )
-    def boot(self, machine: str, reserve: bool, least: int) -> None:
+    def boot(self, machine: str, reserve: bool, least: int, ahead: int) -> None:
         """Start an empty node."""
         self.topology = topology = MACHINES[machine]
-        self.placement = Rules(CpuSet.of([0]) if reserve else CpuSet.EMPTY, least)
+        self.placement = Rules(CpuSet.of([0]) if reserve else CpuSet.EMPTY, least, ahead)
         self.ledger = Ledger.empty(topology, self.placement)
         self.kernel = Kernel(topology.online, self.loses)
         self.pods: dict[str, PodFacts] = {}
@@ -116,13 +117,25 @@ class Node(RuleBasedStateMachine):
         """Create a container; the runtime first applies the updates of others."""
         its_pod, one = self.arrive(data)
         known = None if data.draw(st.integers(0, 9)) == 0 else its_pod
+        before = self.ledger
         decision = self.decide(Create(known, one), limit)
+        self.same_as_without_spare(before, Create(known, one), decision)
         if decision.outcome is Outcome.REFUSED:
             assert decision.adjustment is None
             return
         assert decision.adjustment is not None
         assert all(update.container_id != one.id for update in decision.updates)
         self.kernel.create(one.id, decision.adjustment.cpus)
+
+    def same_as_without_spare(self, before: Ledger, event: Create, decision: Decision) -> None:
+        """What is taken ahead in a burst costs nobody a cpu, nor a better one."""
+        plain = decide(before.without_spare(), event)
+        assert type(plain.refusal) is type(decision.refusal)
+        name = event.container.id
+        if name in decision.ledger.exclusive:
+            assert plain.ledger.cpus_of(name) == decision.ledger.cpus_of(name)
+        assert plain.moves == decision.moves
+        assert len(decision.ledger.spare) <= self.placement.burst_max
 
     @rule(data=st.data(), phase=st.sampled_from(Phase))
     def appear(self, data: st.DataObject, phase: Phase) -> None:
@@ -240,10 +253,12 @@ class Node(RuleBasedStateMachine):
         if not isinstance(event, Seen):
             assert before == {one.id: one.cpus for one in decision.ledger.holdings()}
 
-    @rule(limit=LIMITS)
-    def settle(self, limit: int | None) -> None:
-        """Send what is due."""
-        self.decide(Settle(), limit)
+    @rule(limit=LIMITS, calm=st.booleans())
+    def settle(self, limit: int | None, calm: bool) -> None:
+        """Send what is due; after a burst what was taken ahead returns."""
+        spare = self.ledger.spare
+        self.decide(Settle(calm=calm), limit)
+        assert self.ledger.spare == (CpuSet.EMPTY if calm else spare)
         if self.ledger.settled:
             assert self.decide(Settle()).updates == ()
 
@@ -294,7 +309,7 @@ class Node(RuleBasedStateMachine):
             self.kernel.processes[one].phase = Phase.RUNNING
             self.decide(Seen(None, self.recorded(one), Phase.RUNNING))
         for _ in range(3):
-            self.decide(Settle())
+            self.decide(Settle(calm=True))
         # Two owners can only swap cpus by way of a third place. On a machine without any
         # they keep what they have until somebody ends.
         if not self.ledger.settled:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
+from weka_cpuset.engine.burst import take_ahead
 from weka_cpuset.engine.cpuset import CpuSet
 from weka_cpuset.engine.demand import (
     Class,
     Classified,
     ContainerFacts,
+    IntegerDemand,
     PodFacts,
     SharedDemand,
     Why,
@@ -111,7 +113,7 @@ def decide(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
         case Create() | Update():
             try:
                 if isinstance(event, Create):
-                    return _create(ledger, event, limit)
+                    return _create_or_give_back(ledger, event, limit)
                 return _update(ledger, event, limit)
             except Refusal as refusal:
                 return Decision(ledger, Outcome.REFUSED, refusal=refusal)
@@ -124,10 +126,10 @@ def decide(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
             return _end(ledger, ids)
         case Seen():
             return _seen(ledger, event)
-        case Settle():
-            return _settle(ledger, limit)
-        case Doubt(container_ids):
-            return _doubt(ledger, container_ids)
+        case Settle(calm):
+            return _settle(ledger.without_spare() if calm else ledger, limit)
+        case Doubt():
+            return _doubt(ledger, event)
         case _:
             assert_never(event)
 
@@ -157,6 +159,16 @@ def _placed(draft: Draft, outcome: Outcome, container_id: str, ordered: Ordered)
     return Decision(draft.freeze(), outcome, adjustment, complete(draft, ordered.steps))
 
 
+def _create_or_give_back(ledger: Ledger, event: Create, limit: int | None) -> Decision:
+    """Place a new container; nothing is refused for what was taken ahead."""
+    try:
+        return _create(ledger, event, limit)
+    except CpusStillInUse:
+        if ledger.without_spare() is ledger:
+            raise
+        return _create(ledger.without_spare(), event, limit)
+
+
 def _create(ledger: Ledger, event: Create, limit: int | None) -> Decision:
     """Place a new container."""
     container = event.container
@@ -173,6 +185,8 @@ def _create(ledger: Ledger, event: Create, limit: int | None) -> Decision:
         _share_pod_level_limit(draft, family)
     holding = Holding(event.pod, container, found.demand, found.why, None, Phase.CREATED)
     moves = place(draft, holding)
+    if isinstance(found.demand, IntegerDemand):
+        take_ahead(draft, found.demand, draft.wanted(container.id))
     ordered = tell(draft, limit=limit, at_hand=container.id)
     wants = draft.wanted(container.id)
     held = ordered.occupied if container.id in draft.exclusive else ordered.owned
@@ -347,11 +361,12 @@ def _settle(ledger: Ledger, limit: int | None) -> Decision:
     return Decision(draft.freeze(), Outcome.SETTLED, updates=updates)
 
 
-def _doubt(ledger: Ledger, ids: frozenset[str]) -> Decision:
+def _doubt(ledger: Ledger, event: Doubt) -> Decision:
     """Tell containers their cpus again, even if these are the same."""
     draft = Draft(ledger)
-    for one in ids:
+    for one in event.container_ids:
         if draft.holding(one) is not None:
-            draft.doubts[one] = draft.doubts.get(one, CpuSet.EMPTY) | draft.told[one]
+            may = draft.told[one] | event.may.get(one, CpuSet.EMPTY)
+            draft.doubts[one] = draft.doubts.get(one, CpuSet.EMPTY) | may
             draft.settled = False
     return Decision(draft.freeze(), Outcome.DOUBTED)

@@ -26,6 +26,8 @@ class Draft:
         self.ended = ledger.ended
         self.settled = ledger.settled
         self.pool = ledger.pool
+        self.spare = ledger.spare
+        self.burst = ledger.burst
         self.pool_before = ledger.pool
 
     def freeze(self) -> Ledger:
@@ -34,6 +36,8 @@ class Draft:
             topology=self.topology,
             rules=self.rules,
             pool=self.pool,
+            spare=self.spare,
+            burst=self.burst,
             exclusive=self.exclusive,
             shared=self.shared,
             families=self.families,
@@ -45,6 +49,11 @@ class Draft:
             settled=self.settled,
         )
 
+    @property
+    def common(self) -> CpuSet:
+        """The cpus of the pool that shared containers run on."""
+        return self.pool - self.spare
+
     def holding(self, container_id: str) -> Holding | None:
         """Give a container's holding, or None if it is not live."""
         return self.exclusive.get(container_id) or self.shared.get(container_id)
@@ -54,7 +63,7 @@ class Draft:
         owner = self.exclusive.get(container_id)
         if owner is not None and owner.cpus is not None:
             return owner.cpus
-        return self.pool - self.shared[container_id].demand.forbidden
+        return self.common - self.shared[container_id].demand.forbidden
 
     def mems(self, container_id: str) -> CpuSet:
         """Give the memory nodes a live container is wanted to have; empty: as they are."""
@@ -70,8 +79,10 @@ class Draft:
             self.forbids[forbidden] = self.forbids.get(forbidden, 0) + 1
         else:
             self.exclusive[holding.id] = holding
-            self._change_pool(self.pool - holding.cpus)
+            self._change_pool(self.pool - holding.cpus, self.spare)
         self.families[holding.family] = (*self.families.get(holding.family, ()), holding.id)
+        if self.spare and not self._can_spare():
+            self.use_spare(CpuSet.EMPTY)
 
     def end(self, container_id: str) -> Holding | None:
         """Release a container and remember that it has ended.
@@ -127,7 +138,7 @@ class Draft:
             if not self.forbids[forbidden]:
                 del self.forbids[forbidden]
         else:
-            self._change_pool(self.topology.online - owned_cpus(self.exclusive))
+            self._change_pool(self.topology.online - owned_cpus(self.exclusive), self.spare)
         rest = tuple(one for one in self.families[holding.family] if one != container_id)
         if rest:
             self.families[holding.family] = rest
@@ -135,7 +146,19 @@ class Draft:
             del self.families[holding.family]
         return holding
 
-    def _change_pool(self, pool: CpuSet) -> None:
-        if pool != self.pool:
-            self.pool = pool
+    def use_spare(self, spare: CpuSet) -> None:
+        """Keep these cpus of the pool, and no others, free of shared containers."""
+        self._change_pool(self.pool, spare)
+
+    def _can_spare(self) -> bool:
+        """Tell whether rule 4 holds without the spare as far as it holds with it."""
+        pool, common = self.pool, self.common
+        return len(common) >= min(self.rules.min_shared, len(pool)) and all(
+            pool <= forbidden or not common <= forbidden for forbidden in self.forbids
+        )
+
+    def _change_pool(self, pool: CpuSet, spare: CpuSet) -> None:
+        before = self.common
+        self.pool, self.spare = pool, spare & pool
+        if self.common != before:
             self.settled = False

@@ -1,8 +1,10 @@
 """What can happen: the runtime's events as facts. See `decide` for what follows."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
+from weka_cpuset.engine.cpuset import CpuSet
 from weka_cpuset.engine.demand import ContainerFacts, PodFacts
 
 
@@ -83,7 +85,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Outside of any event: ask for the updates that are due."""
+    """Outside of any event: ask for the updates that are due.
+
+    Attributes:
+        calm: Whether a burst of creations, if there was one, is over: no integer
+            container was created for some time. What was taken ahead for the next ones
+            then returns to the shared containers.
+    """
+
+    calm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +102,11 @@ class Doubt:
 
     Attributes:
         container_ids: Containers whose update failed, or which were read back otherwise.
+        may: Cpus that some of them may have beside those they were told.
     """
 
     container_ids: frozenset[str]
+    may: Mapping[str, CpuSet] = field(default_factory=dict)
 
 
 Event = Create | Update | Stop | Remove | PodStop | PodRemove | Seen | Settle | Doubt

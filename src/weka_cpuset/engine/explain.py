@@ -54,6 +54,7 @@ class CpuExplanation:
         cpu: Its number.
         online: Whether it can be used at all.
         reserved: Whether integer containers never get it.
+        spare: Whether it is kept free for the next integer containers of a burst.
         owners: Containers that own it.
         guests: Containers on the pool that may run on it.
     """
@@ -61,6 +62,7 @@ class CpuExplanation:
     cpu: int
     online: bool
     reserved: bool
+    spare: bool
     owners: tuple[Holding, ...]
     guests: tuple[Holding, ...]
 
@@ -69,6 +71,7 @@ class CpuExplanation:
         if not self.online:
             return f"cpu {self.cpu} does not exist or is offline"
         state = ", reserved" if self.reserved else ""
+        state += ", kept free for the next integer containers" if self.spare else ""
         if self.owners:
             kind = self.owners[0].kind.value
             head = f"cpu {self.cpu} is owned ({kind}{state})"
@@ -116,6 +119,7 @@ def explain_cpu(ledger: Ledger, cpu: int) -> CpuExplanation:
         cpu,
         cpu in ledger.topology.online,
         cpu in ledger.rules.reserved,
+        cpu in ledger.spare,
         tuple(sorted(owners, key=lambda one: one.id)),
         tuple(sorted(guests, key=lambda one: one.id)),
     )

@@ -34,10 +34,13 @@ class Rules:
     Attributes:
         reserved: Cpus that integer containers never get (`cpus.reserved`).
         min_shared: Least size of the pool that requests must leave (`cpus.min_shared`).
+        burst_max: How many cpus at most shared containers are taken off ahead, while
+            integer containers come in a burst (`cpus.burst_max`); 0: none.
     """
 
     reserved: CpuSet = CpuSet.EMPTY
     min_shared: int = 0
+    burst_max: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class Ledger:
         topology: The machine.
         rules: What the operator set.
         pool: The online cpus that no exclusive holding owns.
+        spare: Cpus of the pool that shared containers leave free for the next integer ones.
+        burst: How many cpus were given to new integer containers since it was last calm.
         exclusive: Holdings with cpus of their own, by container id.
         shared: Holdings on the pool, by container id.
         families: Ids of live containers by `Holding.family`.
@@ -124,6 +129,8 @@ class Ledger:
     topology: Topology
     rules: Rules
     pool: CpuSet
+    spare: CpuSet = CpuSet.EMPTY
+    burst: int = 0
     exclusive: Mapping[str, Holding] = field(default_factory=dict)
     shared: Mapping[str, Holding] = field(default_factory=dict)
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -138,6 +145,17 @@ class Ledger:
     def empty(cls, topology: Topology, rules: Rules | None = None) -> "Ledger":
         """Make the ledger of a machine without containers."""
         return cls(topology, rules or Rules(), topology.online)
+
+    @property
+    def common(self) -> CpuSet:
+        """The cpus of the pool that shared containers run on."""
+        return self.pool - self.spare
+
+    def without_spare(self) -> "Ledger":
+        """Give the ledger in which shared containers have the whole pool, as after a burst."""
+        if not self.burst and not self.spare:
+            return self
+        return replace(self, spare=CpuSet.EMPTY, burst=0, settled=self.settled and not self.spare)
 
     def __len__(self) -> int:
         """Count the live containers."""
@@ -161,7 +179,7 @@ class Ledger:
         owner = self.exclusive.get(container_id)
         if owner is not None:
             return owner.cpus or CpuSet.EMPTY
-        return self.pool - self.shared[container_id].demand.forbidden
+        return self.common - self.shared[container_id].demand.forbidden
 
     def mems_of(self, container_id: str) -> CpuSet:
         """Give the memory nodes a container is wanted to have; empty: leave them as they are."""
@@ -240,6 +258,10 @@ def _broken_rules(ledger: Ledger) -> Iterator[str]:
     for one in ledger.shared.values():
         if not ledger.cpus_of(one.id) and one.id not in ledger.starved:
             yield f"nothing of the pool {ledger.pool} is left for {one.id}"
+    if not ledger.spare <= ledger.pool - ledger.rules.reserved:
+        yield f"the spare {ledger.spare} is not a part of the pool {ledger.pool}"
+    if len(ledger.common) < min(ledger.rules.min_shared, len(ledger.pool)):
+        yield f"the spare {ledger.spare} leaves too little of the pool {ledger.pool}"
 
 
 def _broken_holding(ledger: Ledger, one: Holding, cpus: CpuSet) -> Iterator[str]:

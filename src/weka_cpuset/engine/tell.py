@@ -25,7 +25,7 @@ def due(draft: Draft, at_hand: str = "") -> list[Change]:
     for one, holding in draft.exclusive.items():
         if one != at_hand and holding.cpus is not None:
             _compare(draft, holding, holding.cpus, changes)
-    left = {forbidden: draft.pool - forbidden for forbidden in draft.forbids}
+    left = {forbidden: draft.common - forbidden for forbidden in draft.forbids}
     for one, holding in draft.shared.items():
         wants = left[holding.demand.forbidden]
         # The comparison of masks keeps the common case, nothing to do, cheap.

@@ -110,6 +110,11 @@ FAULTS: dict[str, tuple[Callable[[Ledger], Ledger], str]] = {
         lambda one: replace(one, rules=Rules(reserved=one.cpus_of("integer"))),
         "reserved",
     ),
+    "spare": (lambda one: replace(one, spare=one.cpus_of("integer")), "not a part of the pool"),
+    "spare too large": (
+        lambda one: replace(one, spare=one.pool, rules=Rules(min_shared=1)),
+        "leaves too little",
+    ),
     "told": (lambda one: replace(one, told={}), "told"),
     "doubts": (lambda one: replace(one, doubts={"x": CpuSet.EMPTY}), "told"),
     "ended": (lambda one: replace(one, ended={"shared": None}), "ended"),
