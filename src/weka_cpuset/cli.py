@@ -137,9 +137,8 @@ def run(file: Path | None, **options: object) -> None:
         endpoint = nri.endpoint_from_environment(os.environ, str(chosen.nri.socket))
         notifier = systemd.Notifier(os.environ)
         recording = _recording(chosen)
-        agent = daemon.Agent(
-            chosen, endpoint, daemon.Host.real(chosen), notifier, recording and recording.recorder
-        )
+        recorder = recording.recorder if recording is not None else None
+        agent = daemon.Agent(chosen, endpoint, daemon.Host.real(chosen), notifier, recorder)
         output = logs.Log(chosen.log)
     except (settings.SettingsError, nri.NriError, sysfs.TopologyUnreadable) as error:
         click.echo(f"weka-cpuset: {error}", err=True)

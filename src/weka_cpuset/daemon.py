@@ -24,6 +24,7 @@ from weka_cpuset.engine import CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
 from weka_cpuset.logs import Fields
+from weka_cpuset.record.recorder import Recorder
 from weka_cpuset.settings import NriSettings, Settings
 from weka_cpuset.settle import Cpusets, Settler
 from weka_cpuset.sysfs import read_online, read_topology
@@ -221,6 +222,7 @@ class Agent:
         endpoint: Where to connect first.
         host: What the agent touches of its host.
         notifier: Is told when the agent is at work.
+        recorder: Is shown everything that changes the ledger; None: nobody is.
 
     Attributes:
         handlers: Answers the runtime's events; has the ledger.
@@ -230,11 +232,16 @@ class Agent:
     """
 
     def __init__(
-        self, settings: Settings, endpoint: nri.Endpoint, host: Host, notifier: Notifier
+        self,
+        settings: Settings,
+        endpoint: nri.Endpoint,
+        host: Host,
+        notifier: Notifier,
+        recorder: Recorder | None = None,
     ) -> None:
         self._topology = host.read_topology()
         rules = Rules(settings.cpus.reserved, settings.cpus.min_shared, settings.cpus.burst_max)
-        self.handlers = Handlers(self._topology, rules, dry_run=settings.dry_run)
+        self.handlers = Handlers(self._topology, rules, dry_run=settings.dry_run, recorder=recorder)
         self._supervisor = Supervisor(settings.nri, endpoint, self.handlers, host, notifier)
         self._settler = Settler(self.handlers, host.cpusets)
         self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology)

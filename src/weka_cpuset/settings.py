@@ -160,12 +160,26 @@ class LogSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class RecordSettings:
+    """What is recorded for `weka-cpuset replay`."""
+
+    file: str = ""
+    """The file to record to; empty: nothing is recorded. Its older part is in a second file
+    with the same name and `.1`."""
+
+    max_bytes: int = 64 << 20
+    """How many bytes both files together may have: room for about 50,000 events of a node with
+    a hundred containers."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of the agent, by group."""
 
     nri: NriSettings = NriSettings()
     cpus: CpuSettings = CpuSettings()
     log: LogSettings = LogSettings()
+    record: RecordSettings = RecordSettings()
 
     sysfs: Path = Path("/sys")
     """Where sysfs is mounted."""
@@ -246,6 +260,7 @@ def _path(raw: object) -> Path:
 
 
 _Seconds = typing.Annotated[float, msgspec.Meta(ge=0.01, le=3600)]
+_RecordBytes = typing.Annotated[int, msgspec.Meta(ge=4 << 20, le=1 << 40)]
 _Count = typing.Annotated[int, msgspec.Meta(ge=0, le=8192)]
 
 TABLE: tuple[Setting, ...] = (
@@ -293,6 +308,8 @@ TABLE: tuple[Setting, ...] = (
         "log.format", _typed(LogFormat), "text or json", "WEKA_CPUSET_LOG_FORMAT", "--log-format"
     ),
     Setting("log.file", _typed(str), "a path, or nothing for standard error", None, "--log-file"),
+    Setting("record.file", _typed(str), "a path, or nothing for no recording", None, "--record"),
+    Setting("record.max_bytes", _typed(_RecordBytes), "bytes from 4194304 to 1099511627776"),
     Setting("sysfs", _path, "an absolute path of a folder", None, "--sysfs"),
     Setting("cgroups", _path, "an absolute path of a folder", None, "--cgroups"),
     Setting("dry_run", _typed(bool), "true or false", "WEKA_CPUSET_DRY_RUN", "--dry-run"),
