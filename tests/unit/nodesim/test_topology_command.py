@@ -1,5 +1,6 @@
 """`weka-cpuset topology`: what it shows, what it writes, and what it says of mistakes."""
 
+import errno
 import json
 import os
 import stat
@@ -109,6 +110,25 @@ def test_capture_never_replaces_a_device(tmp_path: Path) -> None:
     assert shown.exit_code == 2
     assert str(pipe) in shown.stderr
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_full_disk_leaves_the_older_capture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A capture that cannot be finished changes nothing."""
+    file = tmp_path / "machine.json"
+    file.write_text("old")
+
+    def full(handle: int, mode: int) -> None:
+        del handle, mode
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fchmod", full)
+    shown = topology("--machine", "1x2", "--capture", file)
+    assert shown.exit_code == 2
+    assert "No space left" in shown.stderr
+    assert file.read_text() == "old"
+    assert [file] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
