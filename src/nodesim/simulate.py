@@ -28,8 +28,8 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 """A manifest, scenario, machine or option cannot be used; click's own code for a wrong option."""
 
-REAL_TIME = re.compile(r" us=\d+")
-"""How long the agent took, in its log: the one thing that is not the same each time."""
+NOT_THE_SAME = re.compile(r" us=\d+|\S*/nodesim-[^/\s]+/")
+"""What is another one each time in the agent's log: how long it took, and the socket's folder."""
 
 _BAD_INPUT = (InputError, MachineFileError, UnknownRuntime, SettingsError)
 
@@ -179,7 +179,9 @@ def _print_json(outcome: Outcome, stage: Stage, show: Show, saved: str | None) -
     if isinstance(stage, Recorder):
         more["timeline"] = stage.entries
     if show.log:
-        more["log"] = [REAL_TIME.sub("", line) for report in outcome.reports for line in report.log]
+        more["log"] = [
+            NOT_THE_SAME.sub("", line) for report in outcome.reports for line in report.log
+        ]
     if saved is not None:
         more["saved"] = saved
     click.echo(outcome.to_json(**more))

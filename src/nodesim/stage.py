@@ -143,7 +143,7 @@ class PlainStage(Stage):
         timeline: Whether the timeline is printed.
     """
 
-    def __init__(self, console: Console, *, timeline: bool) -> None:
+    def __init__(self, console: Console, *, timeline: bool = False) -> None:
         super().__init__()
         self._console = console
         self._timeline = timeline
@@ -185,7 +185,12 @@ class LiveStage(PlainStage):
     """
 
     def __init__(
-        self, console: Console, *, timeline: bool, rounds: int = 1, patience_s: float = PATIENCE_S
+        self,
+        console: Console,
+        *,
+        timeline: bool = False,
+        rounds: int = 1,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         super().__init__(console, timeline=timeline)
         self._rounds = rounds
