@@ -48,6 +48,7 @@ class Machine:
         cpus: All cpus that are present, by id. Where an offline one sits may be unknown.
         offline: Those of them that are offline.
         nodes: The NUMA nodes, by id, each with all its present cpus.
+        present: All cpus, online or not.
 
     Raises:
         MachineInvalid: The facts contradict each other.
@@ -57,19 +58,17 @@ class Machine:
     cpus: tuple[Cpu, ...]
     offline: CpuSet
     nodes: tuple[Node, ...]
+    present: CpuSet = dataclasses.field(init=False, compare=False, repr=False)
     _topologies: dict[CpuSet, Topology] = dataclasses.field(
         default_factory=dict, init=False, compare=False, repr=False
     )
 
     def __post_init__(self) -> None:
+        # The class is frozen for others; this is derived once because it is asked for often.
+        object.__setattr__(self, "present", CpuSet.of(cpu.id for cpu in self.cpus))
         _check_name(self.name)
         _check_cpus(self)
         _check_nodes(self)
-
-    @property
-    def present(self) -> CpuSet:
-        """All cpus, online or not."""
-        return CpuSet.of(cpu.id for cpu in self.cpus)
 
     @property
     def online(self) -> CpuSet:
