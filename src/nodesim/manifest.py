@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nodesim import documents
 from nodesim.fields import BadField, Field
-from nodesim.podspec import name_of, pod_of
+from nodesim.podspec import name_of, namespace_of, pod_of
 from nodesim.workload import PodSpec, RestartPolicy
 
 PODS_MAX = 10_000
@@ -157,7 +157,7 @@ def _numbered(one: Field, kind: str, numbers: range) -> Iterator[PodSpec]:
     name = name_of(one)
     template = one.get("spec").get("template")
     # The workload gives its pods a name and its own namespace, whatever the template says.
-    namespace = one.get("metadata").get("namespace").value
+    namespace = namespace_of(one)
     metadata = template.get("metadata").fields() if template.get("metadata").given else {}
     named: Mapping[str, object] = {
         **{key: field.value for key, field in metadata.items()},

@@ -40,7 +40,7 @@ def pod_of(one: Field) -> PodSpec:
     return PodSpec(
         name=name_of(one),
         containers=containers,
-        namespace=_named(metadata.get("namespace"), _LABEL, "default"),
+        namespace=namespace_of(one),
         uid=_text_or(metadata.get("uid"), ""),
         annotations=_texts(metadata.get("annotations")),
         labels=_texts(metadata.get("labels")),
@@ -59,6 +59,15 @@ def name_of(one: Field) -> str:
         BadField: It has none that Kubernetes would accept.
     """
     return _named(one.get("metadata").get("name"), _NAME)
+
+
+def namespace_of(one: Field) -> str:
+    """Return the namespace of a document.
+
+    Raises:
+        BadField: It is no name that Kubernetes would accept.
+    """
+    return _named(one.get("metadata").get("namespace"), _LABEL, "default")
 
 
 def resources_of(field: Field) -> Resources:
