@@ -193,7 +193,7 @@ class Field:
         """
         try:
             return parse(self.plain())
-        except ValueError as error:
+        except (ValueError, BadField) as error:
             raise self.bad(allowed) from error
 
     def _entries(self) -> dict[Any, Any]:
