@@ -247,6 +247,8 @@ class Checker:
             if one.excused_until_s <= now_s:
                 self._absolve(one)
                 self._judge(one)
+                # Who has cpus of its own has found its place.
+                one.misplaced &= one.id not in self._owners
 
     def at_rest(self) -> None:
         """Judge everything: nothing is under way, so everybody has what he shall have."""
@@ -298,6 +300,12 @@ class Checker:
     def _judge_overlaps(self, one: _Tenant) -> None:
         """Judge rule 1 between one container and all others."""
         for owner, other in self._overlaps(one):
+            if owner.id not in self._owners:
+                continue
+            if owner.misplaced and owner.id not in self._waiting:
+                # As many cpus as it asked for, by chance: it shares them.
+                self._disown(owner)
+                continue
             key = (owner.id, other.id)
             if key in self._exposed:
                 continue
@@ -362,6 +370,13 @@ class Checker:
 
     # ---- bookkeeping ----
 
+    def _disown(self, one: _Tenant) -> None:
+        """Take an owner's cpus for shared ones."""
+        del self._owners[one.id]
+        self._owned = 0
+        for owner in self._owners.values():
+            self._owned |= owner.cpus
+
     def _enter(self, one: _Tenant) -> None:
         owned = one.owned
         if owned:
@@ -371,10 +386,8 @@ class Checker:
     def _leave(self, one: _Tenant) -> None:
         if self._exposed:
             self._measure(one.id)
-        if self._owners.pop(one.id, None) is not None:
-            self._owned = 0
-            for owner in self._owners.values():
-                self._owned |= owner.cpus
+        if one.id in self._owners:
+            self._disown(one)
 
     def _excuse(self, one: _Tenant, patience_s: float) -> None:
         until_s = self._now() + patience_s if self._connected else math.inf

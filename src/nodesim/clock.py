@@ -73,7 +73,44 @@ def run(main: Coroutine[Any, Any, _T]) -> _T:
 
     Raises:
         Stuck: It can never end.
-        Exception: What the coroutine raised.
+        Exception: What the coroutine raised, or anything else on the loop that failed.
     """
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
+        return runner.run(_ended_by_failures(main))
+
+
+def spawn(work: Coroutine[Any, Any, _T], name: str) -> "asyncio.Task[_T]":
+    """Start a task that nobody waits for; its failure ends the simulation.
+
+    Args:
+        work: What it does.
+        name: Its name.
+    """
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work, name=name)
+
+    def surface(task: "asyncio.Task[_T]") -> None:
+        if not task.cancelled() and task.exception() is not None:
+            context = {"message": f"task {name} failed", "exception": task.exception()}
+            loop.call_exception_handler(context)
+
+    task.add_done_callback(surface)
+    return task
+
+
+async def _ended_by_failures(main: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine until it ends or anything else on the loop fails."""
+    failures: list[BaseException] = []
+    task = asyncio.create_task(main)
+
+    def failed(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        failures.append(context.get("exception") or RuntimeError(context["message"]))
+        task.cancel()
+
+    asyncio.get_running_loop().set_exception_handler(failed)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if failures:
+            raise failures[0] from None
+        raise

@@ -10,6 +10,7 @@ import dataclasses
 from enum import StrEnum
 from typing import Protocol
 
+from nodesim import clock
 from nodesim.kubernetes import qos_of
 from nodesim.runtime import CriError, Runtime, RuntimeAway
 from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, Resources, RestartPolicy
@@ -331,7 +332,7 @@ class Kubelet:
         spec = dataclasses.replace(spec, uid=f"uid-{self.created:06}")
         worker = PodWorker(spec, self._runtime, self._watcher)
         self._workers[spec.key] = self._by_uid[spec.uid] = worker
-        task = asyncio.create_task(worker.run(), name=spec.key)
+        task = clock.spawn(worker.run(), spec.key)
         self._tasks[worker] = task
         task.add_done_callback(lambda _: self._ended(worker))
 

@@ -47,9 +47,10 @@ class ReadWriteLock:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            # It may have been admitted at the same moment, or passed over as cancelled.
+            if not turn.cancelled():
                 self._give_back(write=write)
-            else:
+            elif (write, turn) in self._queue:
                 self._queue.remove((write, turn))
             self._admit()
             raise
@@ -72,5 +73,6 @@ class ReadWriteLock:
     def _admit(self) -> None:
         while self._queue and self._fits(write=self._queue[0][0]):
             write, turn = self._queue.popleft()
-            self._take(write=write)
-            turn.set_result(None)
+            if not turn.done():
+                self._take(write=write)
+                turn.set_result(None)

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 from google.protobuf.message import Message
 
 import nri
+from nodesim import clock
 from nodesim.actions import FaultKind
 from nodesim.faults import Faults
 from nodesim.locks import ReadWriteLock
@@ -344,7 +345,7 @@ class Plugins:
         self._drop(peer, str(reason or "closed by the runtime"))
 
     def _spawn(self, work: Coroutine[Any, Any, _R], name: str) -> "asyncio.Task[_R]":
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        task = clock.spawn(work, name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

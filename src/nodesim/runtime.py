@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from nodesim import clock
 from nodesim.actions import FaultKind
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
@@ -370,8 +371,8 @@ class Runtime:
     async def _remove(self, container: Container) -> None:
         if container.id not in self._containers:
             return
-        container.removing = True
         await self._stop(container, 0)
+        container.removing = True
         await self._tell(Event.REMOVE_CONTAINER, container.sandbox, container)
         if self._containers.pop(container.id, None) is not None:
             container.sandbox.containers.remove(container)
@@ -528,7 +529,7 @@ class Runtime:
         container.exited.set()
         self._observer.exited(container)
         if self._plugins is not None:
-            task = asyncio.get_running_loop().create_task(self._notice(container))
+            task = clock.spawn(self._notice(container), "notice of an exit")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

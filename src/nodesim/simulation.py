@@ -7,7 +7,7 @@ import asyncio
 import logging
 import tempfile
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 from nodesim import clock
 from nodesim.actions import (
@@ -104,8 +104,9 @@ class Simulation:
             return clock.run(self._play(Path(folder) / "nri.sock"))
 
     async def _play(self, socket: Path) -> Report:
+        before = asyncio.all_tasks()
         self.host.start(socket)
-        looking = asyncio.create_task(self._look_again_and_again(), name="look")
+        looking = clock.spawn(self._look_again_and_again(), "look")
         await self.host.at_work.wait()
         total = sum(1 for _ in laid_out(self.scenario.actions))
         for done, action in enumerate(laid_out(self.scenario.actions), start=1):
@@ -116,7 +117,7 @@ class Simulation:
         await asyncio.sleep(self.scenario.tail_s)
         await self._come_to_rest()
         looking.cancel()
-        return await self._end()
+        return await self._end(before)
 
     async def _look_again_and_again(self) -> None:
         while True:
@@ -145,15 +146,14 @@ class Simulation:
         quiet = host.now_s - host.last_event_s >= QUIET_S
         return quiet and not host.runtime.is_busy and not host.kubelet.is_ending
 
-    async def _end(self) -> Report:
-        """End everything and see whether something is left."""
+    async def _end(self, before: set["asyncio.Task[Any]"]) -> Report:
+        """End everything and see whether something is left that was not there before."""
         host = self.host
         leaked = host.leaked() if host.kubelet.is_idle else []
         await host.stop()
         for _ in range(TURNS_TO_END):
             await asyncio.sleep(0)
-        here = asyncio.current_task()
-        leaked += [f"task {one.get_name()}" for one in asyncio.all_tasks() if one is not here]
+        leaked += sorted(f"task {one.get_name()}" for one in asyncio.all_tasks() - before)
         host.checker.finish(leaked)
         return self._report()
 
