@@ -11,8 +11,8 @@ from pathlib import Path
 
 import nri
 from nodesim.machines import MACHINES
-from nodesim.node import accept_plugin
 from nodesim.sysfs_files import write_sysfs
+from tests.small_runtime import accept_plugin
 
 MACHINE = MACHINES["2x16-smt2"]
 RUNS = 10

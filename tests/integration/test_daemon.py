@@ -15,8 +15,8 @@ import pytest
 
 import nri
 from nodesim.machines import grid
-from nodesim.node import NoCallbacks, Node, Pod, accept_plugin
 from nodesim.sysfs_files import write_sysfs
+from tests.small_runtime import NoCallbacks, Node, Pod, accept_plugin
 from weka_cpuset import instance
 from weka_cpuset.engine import CORES_ANNOTATION, CpuSet
 

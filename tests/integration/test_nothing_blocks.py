@@ -11,8 +11,8 @@ import pytest
 
 import nri
 from nodesim.machines import grid
-from nodesim.node import Pod, accept_plugin
 from nodesim.sysfs_files import write_sysfs
+from tests.small_runtime import Pod, accept_plugin
 
 MACHINE = grid("1x8", packages=1, cores=8, threads=1)
 

@@ -1,4 +1,4 @@
-"""A node in a process: pods in, the cpusets that a runtime would apply out.
+"""A small runtime for tests of the agent as a process: pods in, cpusets out, in real time.
 
 The node speaks to a real plugin over a real unix socket, and does with its replies what a
 runtime does: updates of others first, in order, then the container's own cpuset. `cpusets`
