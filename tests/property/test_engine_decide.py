@@ -253,12 +253,28 @@ class Node(RuleBasedStateMachine):
         if not isinstance(event, Seen):
             assert before == {one.id: one.cpus for one in decision.ledger.holdings()}
 
-    @rule(limit=LIMITS, calm=st.booleans())
-    def settle(self, limit: int | None, calm: bool) -> None:
-        """Send what is due; after a burst what was taken ahead returns."""
+    @rule(limit=LIMITS)
+    def calm(self, limit: int | None) -> None:
+        """Nobody has come for a while: what was taken ahead returns, who waits gets a place."""
+        waiting = self.ledger.unplaced
+        # Who gets a place changes its class, and is in between until it was told.
+        self.kernel.strangers |= waiting
+        self.decide(Settle(calm=True), limit)
+        assert self.ledger.spare == CpuSet.EMPTY
+        assert self.ledger.unplaced <= waiting
+        if self.ledger.settled:
+            assert self.ledger.starved <= self.nothing_left()
+
+    def nothing_left(self) -> frozenset[str]:
+        """Tell for whom the pool has no cpu."""
+        return frozenset(one for one in self.ledger.shared if not self.ledger.cpus_of(one))
+
+    @rule(limit=LIMITS)
+    def settle(self, limit: int | None) -> None:
+        """Send what is due."""
         spare = self.ledger.spare
-        self.decide(Settle(calm=calm), limit)
-        assert self.ledger.spare == (CpuSet.EMPTY if calm else spare)
+        self.decide(Settle(), limit)
+        assert self.ledger.spare == spare
         if self.ledger.settled:
             assert self.decide(Settle()).updates == ()
 
@@ -309,7 +325,7 @@ class Node(RuleBasedStateMachine):
             self.kernel.processes[one].phase = Phase.RUNNING
             self.decide(Seen(None, self.recorded(one), Phase.RUNNING))
         for _ in range(3):
-            self.decide(Settle(calm=True))
+            self.calm(None)
         # Two owners can only swap cpus by way of a third place. On a machine without any
         # they keep what they have until somebody ends.
         if not self.ledger.settled:

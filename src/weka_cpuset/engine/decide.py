@@ -42,7 +42,7 @@ from weka_cpuset.engine.events import (
 )
 from weka_cpuset.engine.ledger import Holding, Ledger, family_of
 from weka_cpuset.engine.order import CpusetUpdate, Ordered
-from weka_cpuset.engine.place import adopt, place
+from weka_cpuset.engine.place import adopt, keep_of, place
 from weka_cpuset.engine.relocate import Move
 from weka_cpuset.engine.tell import complete, tell, tell_due
 
@@ -126,8 +126,8 @@ def decide(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
             return _end(ledger, ids)
         case Seen():
             return _seen(ledger, event)
-        case Settle(calm):
-            return _settle(ledger.without_spare() if calm else ledger, limit)
+        case Settle():
+            return _settle(ledger, event, limit)
         case Doubt():
             return _doubt(ledger, event)
         case _:
@@ -352,13 +352,28 @@ def _adopt(ledger: Ledger, held: Holding | None, event: Seen) -> Decision:
     return Decision(draft.freeze(), Outcome.ADOPTED, moves=tuple(moves), notices=notices)
 
 
-def _settle(ledger: Ledger, limit: int | None) -> Decision:
-    """Send what is due, outside of any event."""
-    if ledger.settled:
-        return Decision(ledger, Outcome.NOTHING)
+def _settle(ledger: Ledger, event: Settle, limit: int | None) -> Decision:
+    """Send what is due, outside of any event; when it is calm, put right what has waited."""
+    if event.calm:
+        ledger = ledger.without_spare()
     draft = Draft(ledger)
+    moves = _place_waiting(draft) if event.calm else []
+    if draft.settled:
+        return Decision(ledger, Outcome.NOTHING)
     updates = tell_due(draft, limit)
-    return Decision(draft.freeze(), Outcome.SETTLED, updates=updates)
+    return Decision(draft.freeze(), Outcome.SETTLED, updates=updates, moves=tuple(moves))
+
+
+def _place_waiting(draft: Draft) -> list[Move]:
+    """Give containers that have waited for a place of their own one, if there is."""
+    moves: list[Move] = []
+    for one in sorted(draft.unplaced):
+        holding = draft.take_out(one)
+        try:
+            moves += place(draft, holding, keep_of(draft, holding, draft.told[one]))
+        except Refusal:
+            draft.put(holding)
+    return moves
 
 
 def _doubt(ledger: Ledger, event: Doubt) -> Decision:

@@ -23,6 +23,7 @@ class Draft:
         self.told = dict(ledger.told)
         self.doubts = dict(ledger.doubts)
         self.starved = ledger.starved
+        self.unplaced = ledger.unplaced
         self.ended = ledger.ended
         self.settled = ledger.settled
         self.pool = ledger.pool
@@ -45,6 +46,7 @@ class Draft:
             told=self.told,
             doubts=self.doubts,
             starved=self.starved,
+            unplaced=self.unplaced,
             ended=self.ended,
             settled=self.settled,
         )
@@ -75,6 +77,8 @@ class Draft:
             self.take_out(holding.id)
         if holding.cpus is None:
             self.shared[holding.id] = holding
+            if holding.asks_for_own:
+                self.unplaced |= {holding.id}
             forbidden = holding.demand.forbidden
             self.forbids[forbidden] = self.forbids.get(forbidden, 0) + 1
         else:
@@ -133,6 +137,7 @@ class Draft:
         holding = self.exclusive.pop(container_id, None)
         if holding is None:
             holding = self.shared.pop(container_id)
+            self.unplaced -= {container_id}
             forbidden = holding.demand.forbidden
             self.forbids[forbidden] -= 1
             if not self.forbids[forbidden]:

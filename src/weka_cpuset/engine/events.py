@@ -90,7 +90,8 @@ class Settle:
     Attributes:
         calm: Whether a burst of creations, if there was one, is over: no integer
             container was created for some time. What was taken ahead for the next ones
-            then returns to the shared containers.
+            then returns to the shared containers, and containers that run on the pool
+            because there was no place of their own for them get one if there is.
     """
 
     calm: bool = False

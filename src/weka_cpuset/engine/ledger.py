@@ -78,6 +78,11 @@ class Holding:
         return Class.ANNOTATED if isinstance(self.demand, AnnotatedDemand) else Class.INTEGER
 
     @property
+    def asks_for_own(self) -> bool:
+        """Whether it asks for cpus of its own."""
+        return not isinstance(self.demand, SharedDemand)
+
+    @property
     def family(self) -> str:
         """What all attempts of its pod's containers have in common: the uid, or the pod's id."""
         return family_of(self.pod, self.container)
@@ -122,6 +127,7 @@ class Ledger:
         told: The cpus the runtime was last told (or showed) for each container.
         doubts: Further cpus that a container may have; it is told again once it runs.
         starved: Containers that were found running when nothing was left for them.
+        unplaced: Those on the pool that ask for cpus of their own.
         ended: Ids of ended containers, oldest first.
         settled: Whether nothing wanted remains to be told.
     """
@@ -138,6 +144,7 @@ class Ledger:
     told: Mapping[str, CpuSet] = field(default_factory=dict)
     doubts: Mapping[str, CpuSet] = field(default_factory=dict)
     starved: frozenset[str] = frozenset()
+    unplaced: frozenset[str] = frozenset()
     ended: Mapping[str, None] = field(default_factory=dict)
     settled: bool = True
 
@@ -292,6 +299,8 @@ def _broken_books(ledger: Ledger) -> Iterator[str]:
         yield "what was told is not told to exactly the live containers"
     if not ledger.starved <= live or not live.isdisjoint(ledger.ended):
         yield "an ended container is live or starved"
+    if ledger.unplaced != {one.id for one in ledger.shared.values() if one.asks_for_own}:
+        yield "those without a place of their own are not listed right"
     families: dict[str, set[str]] = {}
     forbids: dict[CpuSet, int] = {}
     for one in ledger.holdings():

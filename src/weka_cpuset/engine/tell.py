@@ -58,6 +58,8 @@ def tell(
     for container_id, cpus, _ in ordered.steps:
         draft.tell(container_id, cpus)
     draft.settled = ordered.finished
+    # Cpus may have become free for those that had none.
+    draft.starved -= {one for one in draft.starved if draft.told[one] == draft.wanted(one)}
     return ordered
 
 

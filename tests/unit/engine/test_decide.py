@@ -40,6 +40,7 @@ from weka_cpuset.engine import (
 
 SHARED = (pod("shared"), container("shared"))
 INTEGER = (pod("integer", guaranteed=True), container("integer", 2))
+BIG = (pod("big", guaranteed=True), container("big", 6))
 NAMED = (pod("named", cores="3,7"), container("named"))
 
 
@@ -270,6 +271,29 @@ def test_adopted_container_that_cannot_be_placed() -> None:
     assert [type(one) for one in starving.notices] == [Starved]
     starving.ledger.check()
     assert "s" not in _told(decide(starving.ledger, Settle()))
+
+
+def test_adopted_container_gets_its_place_when_cpus_become_free() -> None:
+    """It need not be deleted and created again: a while after the release it has its own."""
+    waiting = decide(ledger_of(LAPTOP, SHARED, INTEGER), Seen(*BIG, Phase.RUNNING)).ledger
+    assert waiting.unplaced == {"big"}
+    waiting = _run(waiting, Settle(calm=True))
+    assert decide(waiting, Settle(calm=True)).outcome is Outcome.NOTHING
+    ledger = _run(waiting, Stop("integer"), Settle(calm=True))
+    assert len(ledger.cpus_of("big")) == 6
+    assert ledger.told["big"] == ledger.cpus_of("big")
+    assert not ledger.unplaced
+
+
+def test_starved_container_is_like_others_once_it_has_cpus() -> None:
+    """It gets what becomes free, and from then on nobody may take its last cpu."""
+    all_named = (pod("all", cores="0-2"), container("all"))
+    ledger = _run(ledger_of(flat(3), all_named), Seen(*SHARED, Phase.RUNNING))
+    assert ledger.starved == {"shared"}
+    ledger = _run(ledger, Stop("all"), Settle())
+    assert not ledger.starved
+    again = Create(pod("a", cores="0-2"), container("a"))
+    assert isinstance(decide(ledger, again).refusal, PoolWouldRunDry)
 
 
 def test_adopted_container_with_a_bad_annotation() -> None:
