@@ -17,6 +17,7 @@ from weka_cpuset.engine import (
     ContainerFacts,
     CpuSet,
     Create,
+    Dead,
     Decision,
     Doubt,
     Event,
@@ -214,6 +215,23 @@ class Node(RuleBasedStateMachine):
         del self.kernel.processes[one]
         self.kernel.strangers.discard(one)
         self.decide(Stop(one), limit)
+
+    @rule(data=st.data(), false_alarm=st.booleans())
+    def die(self, data: st.DataObject, false_alarm: bool) -> None:
+        """Find that no process is left of a container; its Stop comes later, or never."""
+        one = self.live(data)
+        if one is None:
+            return
+        holding = self.ledger.holding(one)
+        if holding is None or holding.phase is Phase.CREATED:
+            if false_alarm:
+                assert self.decide(Dead(frozenset([one]))).outcome is Outcome.NOTHING
+            return
+        del self.kernel.processes[one]
+        self.kernel.strangers.discard(one)
+        decision = self.decide(Dead(frozenset([one])))
+        assert decision.outcome is Outcome.RELEASED
+        assert decision.updates == ()
 
     @rule(data=st.data(), whole_pod=st.booleans())
     def remove(self, data: st.DataObject, whole_pod: bool) -> None:

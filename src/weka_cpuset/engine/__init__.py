@@ -40,6 +40,7 @@ from weka_cpuset.engine.errors import (
 )
 from weka_cpuset.engine.events import (
     Create,
+    Dead,
     Doubt,
     Event,
     Phase,
@@ -77,6 +78,7 @@ __all__ = [
     "CpusStillInUse",
     "CpusetUpdate",
     "Create",
+    "Dead",
     "Decision",
     "Demand",
     "Doubt",

@@ -29,6 +29,7 @@ from weka_cpuset.engine.draft import Draft
 from weka_cpuset.engine.errors import CpusStillInUse, Notice, Refusal
 from weka_cpuset.engine.events import (
     Create,
+    Dead,
     Doubt,
     Event,
     Phase,
@@ -124,6 +125,9 @@ def decide(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
         case PodStop(pod_id) | PodRemove(pod_id):
             ids = [one.id for one in ledger.holdings() if one.container.pod_id == pod_id]
             return _end(ledger, ids)
+        case Dead(container_ids):
+            running = (one for one in container_ids if _is_running(ledger, one))
+            return _end(ledger, sorted(running))
         case Seen():
             return _seen(ledger, event)
         case Settle():
@@ -313,6 +317,11 @@ def _end(ledger: Ledger, ids: Iterable[str]) -> Decision:
     draft = Draft(ledger)
     released = [one for one in ids if draft.end(one) is not None]
     return Decision(draft.freeze(), Outcome.RELEASED if released else Outcome.NOTHING)
+
+
+def _is_running(ledger: Ledger, container_id: str) -> bool:
+    holding = ledger.holding(container_id)
+    return holding is not None and holding.phase is Phase.RUNNING
 
 
 def _stop(ledger: Ledger, container_id: str, limit: int | None) -> Decision:

@@ -22,6 +22,7 @@ as values in a `Decision`. Things that are odd but do not refuse anything are `N
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from weka_cpuset.engine.cpuset import CpuListError, CpuSet, EngineError
 
@@ -71,7 +72,14 @@ class LedgerBroken(EngineError):
 
 
 class Refusal(EngineError):
-    """A container cannot get what it asks for; nothing was changed."""
+    """A container cannot get what it asks for; nothing was changed.
+
+    Attributes:
+        more_cpus_help: Whether it can succeed once others release cpus. Only then it
+            is worth finding out whether some holders are dead already (`Dead`).
+    """
+
+    more_cpus_help: ClassVar[bool] = False
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -127,6 +135,8 @@ class NotEnoughCpus(Refusal):
         forbidden: Cpus that its pod forbids.
     """
 
+    more_cpus_help: ClassVar[bool] = True
+
     wanted: int
     free: CpuSet
     reserved: CpuSet
@@ -151,6 +161,8 @@ class NoMovePlan(Refusal):
         free: Cpus that could replace them, before anyone's forbidden ones.
     """
 
+    more_cpus_help: ClassVar[bool] = True
+
     in_the_way: CpuSet
     owners: tuple[str, ...]
     free: CpuSet
@@ -172,6 +184,8 @@ class PoolWouldRunDry(Refusal):
         min_shared: Configured least size of the pool, in cpus.
         pool: The pool as it is now.
     """
+
+    more_cpus_help: ClassVar[bool] = True
 
     starving: tuple[str, ...]
     min_shared: int
@@ -196,6 +210,8 @@ class EmptySharedPool(Refusal):
         forbidden: Cpus that the container's pod forbids.
     """
 
+    more_cpus_help: ClassVar[bool] = True
+
     pool: CpuSet
     forbidden: CpuSet
 
@@ -212,6 +228,8 @@ class CpusStillInUse(Refusal):
     Attributes:
         cpus: The cpus in question.
     """
+
+    more_cpus_help: ClassVar[bool] = True
 
     cpus: CpuSet
 

@@ -98,6 +98,19 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class Dead:
+    """No process is left of these containers; their Stop is still on its way.
+
+    One that has not started has no process either: it is not dead, and stays.
+
+    Attributes:
+        container_ids: The containers.
+    """
+
+    container_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """What was told to these containers may not be what the kernel enforces.
 
@@ -110,4 +123,4 @@ class Doubt:
     may: Mapping[str, CpuSet] = field(default_factory=dict)
 
 
-Event = Create | Update | Stop | Remove | PodStop | PodRemove | Seen | Settle | Doubt
+Event = Create | Update | Stop | Remove | PodStop | PodRemove | Seen | Settle | Dead | Doubt

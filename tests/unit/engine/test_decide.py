@@ -11,6 +11,7 @@ from weka_cpuset.engine import (
     CpuSet,
     CpusStillInUse,
     Create,
+    Dead,
     Decision,
     Doubt,
     EmptySharedPool,
@@ -102,6 +103,28 @@ def test_annotated_containers_overlap() -> None:
     ledger = _run(ledger, Stop("named"))
     assert ledger.pool == LAPTOP.online - CpuSet.of([3])
     assert _run(ledger, Stop("b")).pool == LAPTOP.online
+
+
+def test_force_deleted_pod_is_created_again_at_the_first_try() -> None:
+    """Cpus of a container that is dead, and whose Stop is late, are given to the next one."""
+    ledger = ledger_of(flat(4), SHARED, INTEGER)
+    again = Create(pod("again", guaranteed=True), container("again", 3))
+    refused = decide(ledger, again)
+    assert refused.refusal is not None
+    assert refused.refusal.more_cpus_help
+    dead = decide(ledger, Dead(frozenset(["integer", "never-seen"])))
+    assert dead.outcome is Outcome.RELEASED
+    assert dead.updates == ()
+    assert decide(dead.ledger, again).outcome is Outcome.PLACED
+    assert decide(dead.ledger, Stop("integer")).outcome is Outcome.NOTHING
+
+
+def test_container_that_has_not_started_is_not_taken_for_dead() -> None:
+    """Its cgroup is empty, or missing, because its process is yet to come."""
+    ledger = _run(ledger_of(LAPTOP, SHARED), Create(*INTEGER))
+    decision = decide(ledger, Dead(frozenset(["integer"])))
+    assert decision.outcome is Outcome.NOTHING
+    assert decision.ledger.cpus_of("integer") == ledger.cpus_of("integer")
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,12 @@ def test_refusals(error: Refusal, words: list[str]) -> None:
     assert error == type(error)(*error.args)
 
 
+def test_only_what_more_cpus_would_cure_makes_the_agent_look_for_dead_holders() -> None:
+    """A wrong annotation stays wrong, however many cpus become free."""
+    hopeless = {one for one in Refusal.__subclasses__() if not one.more_cpus_help}
+    assert hopeless == {InvalidCores, CoresOffline}
+
+
 @pytest.mark.parametrize(
     ("notice", "words"),
     [
