@@ -54,7 +54,7 @@ def to_console(findings: Sequence[Finding], console: Console) -> None:
         level = Text(finding.level, style=_STYLES[finding.level])
         table.add_row(level, Text(finding.topic), Text(finding.found))
         if finding.remedy:
-            table.add_row("", "", Text(f"→ {finding.remedy}", style="dim"))
+            table.add_row("", "", Text(f"remedy: {finding.remedy}", style="dim"))
     console.print(table)
     counts = _count(findings)
     console.print(Text("\n" + ", ".join(f"{level}: {counts[level]}" for level in Level)))
