@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar, assert_never
+from typing import Any, ClassVar, TypeVar, assert_never
 
 from nodesim import export, manifest
 from nodesim.actions import (
@@ -100,13 +100,13 @@ class StepReader:
         )
 
     def _step(self, step: Field) -> Action:
-        kinds = ", ".join(self._kinds)
+        kinds = ", ".join(self.KINDS)
         if not isinstance(step.value, dict) or len(step.value) != 1:
             raise step.bad(f"one key that says what is done: {kinds}")
         ((kind, what),) = step.fields().items()
-        if kind not in self._kinds:
+        if kind not in self.KINDS:
             raise BadField(step.place, kind, f"one of {kinds}")
-        return self._kinds[kind](self, what)
+        return self.KINDS[kind](self, what)
 
     def _apply(self, what: Field) -> Apply:
         if not isinstance(what.value, str):
@@ -187,7 +187,7 @@ class StepReader:
         check_size((repeat,), what.place)
         return repeat
 
-    _kinds: Mapping[str, Callable[["StepReader", Field], Action]] = {
+    KINDS: ClassVar[Mapping[str, Callable[["StepReader", Field], Action]]] = {
         "apply": _apply,
         "delete": _delete,
         "resize": _resize,
@@ -200,6 +200,7 @@ class StepReader:
         "expect": _expect,
         "repeat": _repeat,
     }
+    """How the value of each step is read."""
 
 
 def check_size(actions: Iterable[Action], place: Place) -> None:
