@@ -1,6 +1,7 @@
 """The agent as a process, against a small runtime at a real socket."""
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -36,7 +37,8 @@ def arguments(root: Path, *more: str) -> list[str]:
     return [
         *(sys.executable, "-m", "weka_cpuset.cli", "run"),
         *("--socket", str(root / "nri.sock"), "--sysfs", str(root / "sys")),
-        *("--log-format", "json", "--log-level", "debug", *more),
+        # The small runtime has no cgroup files.
+        *("--log-format", "json", "--log-level", "debug", "--settle-way", "reply", *more),
     ]
 
 
@@ -67,6 +69,17 @@ async def stop(process: asyncio.subprocess.Process) -> int:
         return await process.wait()
 
 
+async def grown(node: Node, name: str) -> CpuSet:
+    """Give the agent replies to answer until a shared container has the whole machine again."""
+    for number in itertools.count():
+        if len(node.cpusets[name]) == len(MACHINE.online):
+            return node.cpusets[name]
+        await node.create(Pod(f"passing-{number}", 100, guaranteed=False))
+        await node.delete(f"passing-{number}")
+        await asyncio.sleep(0.1)  # growth waits until a burst is over
+    raise AssertionError("there is always another number")
+
+
 def log_of(root: Path) -> list[dict[str, object]]:
     """Return the agent's log lines."""
     return [json.loads(line) for line in (root / "agent.log").read_text().splitlines()]
@@ -87,9 +100,10 @@ async def test_each_class_gets_its_cpus(root: Path) -> None:
         assert str(node.cpusets["named"]) == named
         assert len(node.cpusets["integer"]) == 2
         everyone = [node.cpusets[name] for name in ("shared", "integer", "named")]
-        assert sum(len(cpus) for cpus in everyone) == 16
+        assert sum(len(cpus) for cpus in everyone) <= 16
+        assert len(everyone[0] | everyone[1] | everyone[2]) == sum(map(len, everyone))
         await node.delete_all(["integer", "named"])
-        assert CpuSet.of(range(16)) == node.cpusets["shared"]
+        assert CpuSet.of(range(16)) == await grown(node, "shared")
         assert await stop(process) == 0
     messages = [str(line["message"]) for line in log_of(root)]
     assert "Removing container" in messages
@@ -126,7 +140,7 @@ async def test_runtime_restart_is_survived_and_pods_keep_their_cpus(root: Path) 
             assert again.history == []
             node = again
         await node.delete("integer")
-        assert CpuSet.of(range(16)) == node.cpusets["shared"]
+        assert CpuSet.of(range(16)) == await grown(node, "shared")
         assert await stop(process) == 0
 
 
