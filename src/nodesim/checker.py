@@ -168,7 +168,7 @@ class Checker:
     def changed(self, container_id: str, cpus: CpuSet, mems: CpuSet) -> None:
         """The kernel enforces other cpus for a live container."""
         one = self._tenants[container_id]
-        if one.excused_until_s != -math.inf:
+        if self._connected and one.excused_until_s != -math.inf:
             self._absolve(one)
         self._leave(one)
         one.cpus, one.mems = cpus.mask, mems
@@ -243,12 +243,13 @@ class Checker:
     def look(self) -> None:
         """Judge what should have been put right by now."""
         now_s = self._now()
+        for one in self._tenants.values():
+            if one.misplaced and one.id not in self._waiting and self._has_its_place(one):
+                one.misplaced = False
         for one in tuple(self._waiting.values()):
             if one.excused_until_s <= now_s:
                 self._absolve(one)
                 self._judge(one)
-                # Who has cpus of its own has found its place.
-                one.misplaced &= one.id not in self._owners
 
     def at_rest(self) -> None:
         """Judge everything: nothing is under way, so everybody has what he shall have."""
@@ -300,12 +301,6 @@ class Checker:
     def _judge_overlaps(self, one: _Tenant) -> None:
         """Judge rule 1 between one container and all others."""
         for owner, other in self._overlaps(one):
-            if owner.id not in self._owners:
-                continue
-            if owner.misplaced and owner.id not in self._waiting:
-                # As many cpus as it asked for, by chance: it shares them.
-                self._disown(owner)
-                continue
             key = (owner.id, other.id)
             if key in self._exposed:
                 continue
@@ -322,7 +317,8 @@ class Checker:
                 yield owner, one
         if one.id in self._owners:
             for other in tuple(self._tenants.values()):
-                if other.cpus & one.cpus and other.id not in self._owners:
+                shared = other.id not in self._owners and not _both_annotated(one, other)
+                if shared and other.cpus & one.cpus:
                     yield one, other
 
     def _wrong_by_itself(self, one: _Tenant) -> tuple[int, _Tenant, str] | None:
@@ -378,10 +374,29 @@ class Checker:
             self._owned |= owner.cpus
 
     def _enter(self, one: _Tenant) -> None:
-        owned = one.owned
-        if owned:
+        if one.cpus & self._owned:
+            for owner in tuple(self._owners.values()):
+                if owner.cpus & one.cpus and _may_share(owner):
+                    self._disown(owner)
+        if one.owned and not (_may_share(one) and self._is_beside_others(one)):
             self._owners[one.id] = one
-            self._owned |= owned
+            self._owned |= one.cpus
+
+    def _is_beside_others(self, one: _Tenant) -> bool:
+        """Tell whether others run where a container runs."""
+        return any(other.cpus & one.cpus for other in self._tenants.values() if other is not one)
+
+    def _has_its_place(self, one: _Tenant) -> bool:
+        """Tell whether a container, for which there may be no place, has one.
+
+        One that shares can have as many cpus as it asked for, by chance. But then these are
+        all that are left.
+        """
+        others = 0
+        for owner in self._owners.values():
+            others |= owner.cpus if owner is not one else 0
+        left = self._online & ~others & ~one.forbidden
+        return one.id in self._owners and one.cpus != left
 
     def _leave(self, one: _Tenant) -> None:
         if self._exposed:
@@ -409,6 +424,11 @@ class Checker:
     def _report(self, rule: int, one: _Tenant, text: str) -> None:
         one.told = True
         self.report(rule, f"{one.label} {text}")
+
+
+def _may_share(one: _Tenant) -> bool:
+    """Tell whether an integer container may have to share, for want of a place."""
+    return one.misplaced and isinstance(one.demand, IntegerDemand)
 
 
 def _both_annotated(one: _Tenant, other: _Tenant) -> bool:

@@ -221,7 +221,7 @@ class Host:
         demand = kubernetes.demand_of(container.sandbox.spec, container.spec, self.online)
         self._demands[container.id] = demand
         newcomer = Newcomer(container.id, container.label, demand, cgroup.cpus, cgroup.mems)
-        if container.cpus:
+        if container.answered:
             self.checker.created(newcomer, DEADLINE_S if container.missed_update else 0.0)
         else:
             self.checker.unplaced(newcomer)

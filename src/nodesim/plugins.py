@@ -75,6 +75,11 @@ class _Peer:
     def name(self) -> str:
         return self.link.name
 
+    def close(self) -> None:
+        """End the connection from this side."""
+        self.link.abort()
+        self.raw.close()
+
     def cut(self) -> None:
         """End the connection as a crash would."""
         with contextlib.suppress(OSError):
@@ -159,8 +164,9 @@ class Plugins:
         for task in self._tasks:
             task.cancel()
         for peer in (*self._peers, *self._zombies):
-            peer.link.abort()
-            peer.raw.close()
+            peer.close()
+        for peer in self._peers:
+            self._behind.plugin_left(peer.name, "the runtime ended")
         self._peers.clear()
         self._zombies.clear()
         if self._listener is not None:
@@ -292,8 +298,7 @@ class Plugins:
     def _drop(self, peer: _Peer, reason: str) -> None:
         if peer in self._peers:
             self._peers.remove(peer)
-            peer.link.abort()
-            peer.raw.close()
+            peer.close()
             self._behind.plugin_left(peer.name, reason)
 
     async def _accept_all(self, listener: socket.socket) -> None:
@@ -306,7 +311,12 @@ class Plugins:
             except nri.NriError:
                 raw.close()
                 continue
-            await self._synchronize(_Peer(link, raw))
+            peer = _Peer(link, raw)
+            try:
+                await self._synchronize(peer)
+            except asyncio.CancelledError:
+                peer.close()
+                raise
 
     async def _synchronize(self, peer: _Peer) -> None:
         alone = contextlib.nullcontext() if self._sync_lock is None else self._sync_lock.writing()
@@ -336,8 +346,7 @@ class Plugins:
         if self._kind.keeps_failed_sync:
             self._zombies.append(peer)
         else:
-            peer.link.abort()
-            peer.raw.close()
+            peer.close()
 
     async def _watch(self, peer: _Peer) -> None:
         """Notice the end of a connection, also between events."""

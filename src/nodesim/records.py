@@ -82,6 +82,7 @@ class Container:
         message: What plugins are shown of it.
         path: Its cgroup, as the runtime reports it.
         phase: How far it has come.
+        answered: Whether a plugin had a say in its creation.
         removing: Whether it is being removed.
         missed_update: Whether an update passed it by while it was not yet on record.
         stop_told: Whether plugins were told that it stopped.
@@ -96,6 +97,7 @@ class Container:
     message: messages.Container
     path: str
     phase: Phase = Phase.CREATED
+    answered: bool = False
     removing: bool = False
     missed_update: bool = False
     stop_told: bool = False

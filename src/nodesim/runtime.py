@@ -299,6 +299,7 @@ class Runtime:
             async with self._there.turn():
                 answer = await self._ask_create(container)
                 await self.apply(answer.updates, triggered=True)
+            container.answered = bool(answer.cpus)
             container.pin(answer.cpus, answer.mems)
             await asyncio.sleep(CREATE_S)
             if self._faults.strikes(FaultKind.FAIL_CREATE, "CREATE_CONTAINER", container.label):
