@@ -175,7 +175,8 @@ def criteria_of(
         Criterion(
             "Plugin stability",
             report.agent_restarts == 0 and report.reconnects == 0,
-            f"{report.agent_restarts} restarts and {report.reconnects} lost connections in "
+            f"{_times(report.agent_restarts, 'restart')} and "
+            f"{_times(report.reconnects, 'lost connection')} in "
             f"{report.events:,} events",
         ),
         Criterion(
@@ -194,8 +195,8 @@ def criteria_of(
         Criterion(
             "Error resilience",
             bool(broken and warnings) and not crashes and report.agent_restarts == 0,
-            f"{broken} update of a container made to fail on purpose; {warnings} warnings in the "
-            "log, and the agent went on",
+            f"{_times(broken, 'update')} of a container made to fail on purpose; "
+            f"{_times(warnings, 'warning')} in the log, and the agent went on",
         ),
         Criterion(
             "Shared pool updates",

@@ -72,7 +72,7 @@ class Tour(Recorder):
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("")
+        self._task = self._bar.add_task("", total=self._ends[-1])
 
     def begin(self, simulation: Watched, reserved: CpuSet) -> None:
         """Take up the simulation."""
@@ -102,8 +102,8 @@ class Tour(Recorder):
             return
         before, scene = self._scene, self._sight.look()
         self._scene = scene
-        if before is not None and before.cells == scene.cells and not scene.occupants:
-            self._console.print("The picture is the one above.")
+        if before is not None and not before.occupants and not scene.occupants:
+            self._console.print("The picture is the same as before: no container is left.")
         else:
             self._console.print(Picture(scene))
 

@@ -94,8 +94,8 @@ def _facts(outcome: Outcome) -> Iterable[tuple[str, str]]:
     if exposed_s:
         yield (
             "exposed",
-            f"{exposed_s:.3f} container-seconds on cpus of another container, after a fault or "
-            "during a start, until the agent had put it right",
+            f"{exposed_s:.3f} container-seconds on cpus of another container, after a fault or an "
+            "update that the runtime lost during a start; put right by the agent",
         )
 
 
