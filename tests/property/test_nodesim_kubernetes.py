@@ -3,62 +3,31 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodesim.kubernetes import (
-    CgroupDriver,
-    cgroup_parent,
-    demand_of,
-    linux_resources,
-    pod_linux_resources,
-)
+from nodesim.kubernetes import CgroupDriver, demand_of
+from nodesim.records import Container, Sandbox
 from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, Resources
 from tests.machines import flat
 from tests.property.workloads import pods
-from weka_cpuset.engine import (
-    ContainerFacts,
-    Demand,
-    EngineError,
-    PodFacts,
-    SharedDemand,
-    classify,
-)
+from weka_cpuset.engine import ContainerFacts, Demand, EngineError, SharedDemand, classify
+from weka_cpuset.translate import container_facts, pod_facts
 
 MACHINE = flat(8)
-MEMORY = 64 << 30
+GI = 1 << 30
 DRIVERS = st.sampled_from(CgroupDriver)
-
-
-def pod_facts(pod: PodSpec, driver: CgroupDriver) -> PodFacts:
-    """Return what a runtime that tells all shows of a pod."""
-    told = pod_linux_resources(pod)
-    parent = cgroup_parent(pod, driver)
-    return PodFacts(
-        "p", pod.uid, pod.namespace, pod.name, pod.annotations, parent, told.quota, told.period
-    )
-
-
-def container_facts(pod: PodSpec, container: ContainerSpec) -> ContainerFacts:
-    """Return what a runtime shows of a container."""
-    told = linux_resources(pod, container, MEMORY)
-    return ContainerFacts(
-        id=container.name,
-        pod_id="p",
-        name=container.name,
-        shares=told.shares,
-        quota=told.quota,
-        period=told.period,
-        memory_limit=told.memory_limit,
-        oom_score_adj=told.oom_score_adj,
-    )
 
 
 def demand_by_numbers(
     pod: PodSpec, container: ContainerSpec, live: list[ContainerSpec], driver: CgroupDriver
 ) -> Demand | None:
-    """Return what the engine makes of the numbers; None if it refuses."""
-    siblings = [container_facts(pod, one) for one in live if one != container]
-    facts = container_facts(pod, container)
+    """Return what the engine makes of a runtime's messages; None if it refuses."""
+    sandbox = Sandbox.make("p", pod, driver)
+
+    def facts(spec: ContainerSpec) -> ContainerFacts:
+        return container_facts(Container.make(spec.name, sandbox, spec, driver).message)
+
+    siblings = [facts(one) for one in live if one != container]
     try:
-        return classify(pod_facts(pod, driver), facts, MACHINE, siblings).demand
+        return classify(pod_facts(sandbox.message), facts(container), MACHINE, siblings).demand
     except EngineError:
         return None
 
@@ -88,7 +57,7 @@ def test_containers_that_share_the_pods_limit_are_recognised(
     pod: PodSpec, milli: int, driver: CgroupDriver
 ) -> None:
     """Two containers with no limit of their own are shared for both, once both live."""
-    whole = Resources(milli, milli, MEMORY, MEMORY)
+    whole = Resources(milli, milli, GI, GI)
     two = tuple(ContainerSpec(name) for name in ("one", "two"))
     pod = PodSpec("web", two, uid=pod.uid, resources=whole)
     for container in two:
