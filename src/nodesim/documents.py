@@ -23,6 +23,9 @@ DEPTH_MAX = 100
 DIGITS_MAX = 100
 """The longest number that is read, in characters; longer ones cost time for nothing."""
 
+PROBLEM_MAX = 100
+"""The longest description of a problem in a message, in characters; it may quote the file."""
+
 _NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 # What PyYAML raises on purpose, and what its constructors let through on malformed scalars
@@ -90,9 +93,13 @@ def parse(data: str | bytes, file: str) -> list[Field]:
             if tree is not None
         ]
     except _YAML_ERRORS as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark is not None else ""
-        raise UnreadableFile(file, f"is not valid YAML{where}") from error
+        raise UnreadableFile(file, f"is not valid YAML{_where_and_why(error)}") from error
+
+
+def _where_and_why(error: Exception) -> str:
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return ""
+    return f" at line {error.problem_mark.line + 1}: {str(error.problem)[:PROBLEM_MAX]}"
 
 
 def _trees(data: str | bytes, file: str) -> Iterator[object]:
@@ -126,6 +133,7 @@ def _measure(node: yaml.Node, known: dict[int, tuple[int, int]], depth: int) -> 
     if id(node) not in known:
         below = node.value
         if isinstance(node, yaml.MappingNode):
+            _refuse_second_keys(node)
             below = [one for pair in node.value for one in pair]
         measured = [_measure(one, known, depth + 1) for one in below]
         known[id(node)] = (
@@ -133,3 +141,14 @@ def _measure(node: yaml.Node, known: dict[int, tuple[int, int]], depth: int) -> 
             1 + max((height for _, height in measured), default=0),
         )
     return known[id(node)]
+
+
+def _refuse_second_keys(mapping: yaml.MappingNode) -> None:
+    """Refuse a mapping that has a key twice: one of the values would be lost without a word."""
+    seen = set()
+    for key, _ in mapping.value:
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                problem = f"the key {key.value[:PROBLEM_MAX]!r} is there twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(key.value)

@@ -1,5 +1,6 @@
 """Files of YAML from people: read at bounded cost, refused with a reason."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,21 @@ def test_a_file_may_be_empty(data: str | bytes) -> None:
 def test_an_error_of_syntax_names_the_line(line: int, data: str) -> None:
     """Within a line or so: a person finds the place."""
     found = refused(data).problem
-    assert found.startswith("is not valid YAML at line ")
-    assert abs(int(found.rpartition(" ")[2]) - line) <= 1
+    shown = re.fullmatch(r"is not valid YAML at line ([0-9]+): .{5,}", found)
+    assert shown is not None
+    assert abs(int(shown[1]) - line) <= 1
+
+
+@pytest.mark.parametrize("data", ["a: 1\nb: {c: 1, c: 2}", "a: 1\n'a': 2", "a:\n- x\na: 2"])
+def test_a_key_that_is_there_twice_is_refused(data: str) -> None:
+    """One of two limits would be lost without a word."""
+    assert re.search(r"at line [23]: the key '[ac]' is there twice", refused(data).problem)
+
+
+def test_an_error_does_not_quote_all_of_the_file() -> None:
+    """A message is a line for people."""
+    assert len(refused("!" + "x" * 10_000).problem) < 200
+    assert len(refused(f"{{{'x' * 900}: 1, {'x' * 900}: 2}}").problem) < 200
 
 
 @pytest.mark.parametrize(
