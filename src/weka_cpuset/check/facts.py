@@ -16,14 +16,19 @@ class Unknown:
     """A fact that could not be read.
 
     Attributes:
-        reason: Why, and what would help, in one line.
+        reason: Why, in one line.
+        remedy: What would help; empty: whatever helps with facts of this kind.
     """
 
     reason: str
+    remedy: str = ""
 
 
 Fact: TypeAlias = T | Unknown
 """A value, or the reason why it is not known."""
+
+RUN_AS_ROOT = "run as root"
+"""The remedy for whatever this user may not read."""
 
 
 class NotReadable(Exception):
@@ -32,12 +37,14 @@ class NotReadable(Exception):
     Args:
         source: The file, or what else was asked.
         problem: What is wrong with it, in one line.
+        remedy: What would help, if it is not what helps with all facts of this kind.
     """
 
-    def __init__(self, source: Path | str, problem: str) -> None:
-        super().__init__(source, problem)
+    def __init__(self, source: Path | str, problem: str, remedy: str = "") -> None:
+        super().__init__(source, problem, remedy)
         self.source = source
         self.problem = problem
+        self.remedy = remedy
 
     def __str__(self) -> str:
         return f"{self.source}: {self.problem}"
@@ -52,9 +59,9 @@ def establish(read: Callable[[], T]) -> Fact[T]:
     try:
         return read()
     except NotReadable as error:
-        return Unknown(str(error))
+        return Unknown(str(error), error.remedy)
     except PermissionError as error:
-        return Unknown(f"{error.filename or 'the node'}: {error.strerror}; run as root")
+        return Unknown(f"{error.filename or 'the node'}: {error.strerror}", RUN_AS_ROOT)
     except OSError as error:
         return Unknown(f"{error.filename or 'the node'}: {error.strerror or error}")
 
@@ -123,6 +130,7 @@ class NriConfig:
 class RuntimeConfig:
     """What the runtime's configuration files say; what they leave out has its default."""
 
+    kind: RuntimeKind
     nri: NriConfig
     cgroup_driver: CgroupDriver
 
@@ -190,14 +198,14 @@ class CgroupTree:
         pods: The cgroup that holds all pods, below the tree's root; None: not found.
         pod_cpus: The cpus that the pods' cgroup allows; empty: not known.
         cpuset: Whether containers there can have cpusets.
-        writable: Whether this process may write it.
+        writable: Whether root may write it.
     """
 
     version: int
     pods: str | None
     pod_cpus: CpuSet
     cpuset: bool
-    writable: bool
+    writable: Fact[bool]
 
 
 @dataclass(frozen=True, slots=True)

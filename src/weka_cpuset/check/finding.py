@@ -3,6 +3,8 @@
 import enum
 from dataclasses import dataclass
 
+from weka_cpuset.check.facts import Unknown
+
 
 class Level(enum.StrEnum):
     """How good what was found is."""
@@ -50,3 +52,14 @@ class Finding:
     level: Level
     found: str
     remedy: str = ""
+
+
+def not_known(topic: Topic, fact: Unknown, remedy: str = "") -> Finding:
+    """Return the finding about a topic of which a fact is not known.
+
+    Args:
+        topic: The topic.
+        fact: What is not known, and why.
+        remedy: What helps with facts of this kind, where the fact has no remedy of its own.
+    """
+    return Finding(topic, Level.UNKNOWN, fact.reason, fact.remedy or remedy)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from weka_cpuset.check import host, kubelet, processes, runtime_config
 from weka_cpuset.check.facts import (
+    RUN_AS_ROOT,
     Facts,
     NotReadable,
-    NriConfig,
     RuntimeConfig,
     RuntimeKind,
     RuntimeRelease,
@@ -58,13 +58,16 @@ def gather(settings: Settings, sources: Sources) -> Facts:
     running = () if isinstance(found, Unknown) else found
     runtime, own = processes.find_runtime(running), processes.find_kubelet(running)
     config = establish(lambda: _read_config(sources, runtime))
-    nri = config.nri if isinstance(config, RuntimeConfig) else NriConfig()
     return Facts(
         wanted=Wanted(socket, settings.nri.name, settings.nri.index, settings.cpus.reserved),
         release=establish(lambda: _read_release(sources, runtime)),
         config=config,
         socket=establish(lambda: host.read_socket(socket, proc, connect=sources.connect)),
-        plugins=establish(lambda: host.read_plugins(nri.plugin_folder)),
+        plugins=(
+            config
+            if isinstance(config, Unknown)  # so it is not known where the folder is
+            else establish(lambda: host.read_plugins(config.nri.plugin_folder))
+        ),
         agent_connected=establish(lambda: host.is_locked(socket.parent, proc)),
         programs=establish(lambda: processes.find_programs(running, sets_cpusets)),
         kubelet=establish(
@@ -120,7 +123,7 @@ def _read_release(sources: Sources, runtime: processes.Process | None) -> Runtim
             stdin=subprocess.DEVNULL,
         ).stdout.split()
     except PermissionError as error:
-        raise NotReadable(f"{kind}'s version", "its program may not be run; run as root") from error
+        raise NotReadable(f"{kind}'s version", "its program may not be run", RUN_AS_ROOT) from error
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
         raise NotReadable(f"{kind}'s version", "its program does not print it") from error
     # `containerd github.com/containerd/containerd 1.7.24 …` and `crio version 1.31.0 …`

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from weka_cpuset import sysfs
 from weka_cpuset.check import files
-from weka_cpuset.check.facts import CgroupTree, NotReadable, SocketState
+from weka_cpuset.check.facts import RUN_AS_ROOT, CgroupTree, Fact, NotReadable, SocketState, Unknown
 from weka_cpuset.engine import CpuListError, CpuSet, Topology
 
 CONNECT_TIMEOUT_S = 2.0
@@ -85,10 +85,14 @@ def _find_pods(tree: Path) -> str | None:
     return next((name for name in _PODS if (tree / name).is_dir()), None)
 
 
-def _writable(folder: Path) -> bool:
-    """Tell whether a folder can be written, by its mount and its mode; nothing is written."""
-    read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
-    return not read_only and os.access(folder, os.W_OK)
+def _writable(folder: Path) -> Fact[bool]:
+    """Tell whether root may write a folder, by its mount and its mode; nothing is written."""
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return False
+    if os.access(folder, os.W_OK):
+        return True
+    # Another user's rights say nothing of the agent's.
+    return Unknown(f"{folder}: this user may not write it", RUN_AS_ROOT) if os.geteuid() else False
 
 
 def _read_cpu_list(path: Path) -> CpuSet:

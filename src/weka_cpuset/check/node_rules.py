@@ -1,7 +1,7 @@
 """Judging kubelet, the cgroup tree and the machine."""
 
 from weka_cpuset.check.facts import Facts, RuntimeConfig, Unknown
-from weka_cpuset.check.finding import Finding, Level, Topic
+from weka_cpuset.check.finding import Finding, Level, Topic, not_known
 from weka_cpuset.engine import CpuSet
 
 _NAME_KUBELETS_FILES = "name kubelet's files: --kubelet-config, --kubelet-root"
@@ -33,7 +33,7 @@ def judge_cpu_manager(facts: Facts) -> Finding:
         )
     for fact in (facts.kubelet, state):
         if isinstance(fact, Unknown):
-            return Finding(topic, Level.UNKNOWN, fact.reason, _NAME_KUBELETS_FILES)
+            return not_known(topic, fact, _NAME_KUBELETS_FILES)
     return Finding(topic, Level.OK, "kubelet leaves cpus alone: policy none")
 
 
@@ -73,7 +73,7 @@ def judge_cgroup_driver(facts: Facts) -> Finding:
     """Judge whether runtime and kubelet use the same cgroup driver."""
     topic = Topic.CGROUP_DRIVER
     if not isinstance(facts.config, RuntimeConfig):
-        return Finding(topic, Level.UNKNOWN, facts.config.reason)
+        return not_known(topic, facts.config)
     driver = facts.config.cgroup_driver
     if isinstance(facts.kubelet, Unknown) or facts.kubelet.cgroup_driver is None:
         return Finding(topic, Level.OK, f"the runtime uses {driver}; kubelet's is not said")
@@ -92,7 +92,7 @@ def judge_cgroup_tree(facts: Facts) -> Finding:
     """Judge whether containers can have cpusets at all."""
     topic = Topic.CGROUP_TREE
     if isinstance(facts.cgroups, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.cgroups.reason, _NAME_THE_TREE)
+        return not_known(topic, facts.cgroups, _NAME_THE_TREE)
     tree = facts.cgroups
     if not tree.cpuset:
         where = f"{tree.pods} has" if tree.pods is not None else "the tree has"
@@ -111,14 +111,16 @@ def judge_writable(facts: Facts) -> Finding:
     """Judge whether the agent can correct cpusets between two events."""
     topic = Topic.CGROUP_WRITABLE
     if isinstance(facts.cgroups, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.cgroups.reason, _NAME_THE_TREE)
-    if not facts.cgroups.writable:
+        return not_known(topic, facts.cgroups, _NAME_THE_TREE)
+    writable = facts.cgroups.writable
+    if isinstance(writable, Unknown):
+        return not_known(topic, writable)
+    if not writable:
         return Finding(
             topic,
             Level.WARNING,
-            "this user may not write the cgroup tree: what no reply can carry waits for the "
-            "next reply",
-            "run as root, with the host's cgroup tree mounted writable",
+            "the cgroup tree cannot be written: what no reply can carry waits for the next reply",
+            "give the agent the host's cgroup tree, mounted writable",
         )
     return Finding(topic, Level.OK, "the cgroup tree can be written")
 
@@ -127,9 +129,9 @@ def judge_pod_cpus(facts: Facts) -> Finding:
     """Judge whether pods may run on all cpus that the agent gives away."""
     topic = Topic.POD_CPUS
     if isinstance(facts.cgroups, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.cgroups.reason, _NAME_THE_TREE)
+        return not_known(topic, facts.cgroups, _NAME_THE_TREE)
     if isinstance(facts.topology, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.topology.reason, _NAME_SYSFS)
+        return not_known(topic, facts.topology, _NAME_SYSFS)
     allowed, online = facts.cgroups.pod_cpus, facts.topology.online
     if not allowed:
         return Finding(topic, Level.OK, "no limit is set above the pods")
@@ -149,7 +151,7 @@ def judge_cpus(facts: Facts) -> Finding:
     """Judge the cpus themselves, and the reserved ones among them."""
     topic = Topic.CPUS
     if isinstance(facts.topology, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.topology.reason, _NAME_SYSFS)
+        return not_known(topic, facts.topology, _NAME_SYSFS)
     online, reserved = facts.topology.online, facts.wanted.reserved
     found = f"online {online}" + (f", reserved {reserved}" if reserved else "")
     if not online - reserved:
@@ -176,7 +178,7 @@ def judge_smt(facts: Facts) -> Finding:
     """Judge whether cores are cpus, or more than one cpu each."""
     topic = Topic.SMT
     if isinstance(facts.topology, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.topology.reason, _NAME_SYSFS)
+        return not_known(topic, facts.topology, _NAME_SYSFS)
     cores, threads = len(facts.topology.cores), facts.topology.threads
     match threads:
         case 1:
@@ -201,7 +203,7 @@ def judge_nodes(facts: Facts) -> Finding:
     """Judge the NUMA nodes."""
     topic = Topic.NODES
     if isinstance(facts.topology, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.topology.reason, _NAME_SYSFS)
+        return not_known(topic, facts.topology, _NAME_SYSFS)
     nodes = facts.topology.numa.values()
     if not nodes:
         return Finding(
@@ -228,4 +230,4 @@ _NAME_SYSFS = "name the folder: --sysfs"
 
 
 def _kubelet_unknown(topic: Topic, fact: Unknown) -> Finding:
-    return Finding(topic, Level.UNKNOWN, fact.reason, _NAME_KUBELETS_FILES)
+    return not_known(topic, fact, _NAME_KUBELETS_FILES)

@@ -90,7 +90,9 @@ def find_programs(processes: Sequence[Process], sets_cpusets: Callable[[str], bo
     """
     if find_runtime(processes) is None and find_kubelet(processes) is None:
         raise NotReadable(
-            "processes", "no runtime and no kubelet is in sight; run in the host's pid name space"
+            "processes",
+            "no runtime and no kubelet is in sight",
+            "run in the host's pid name space",
         )
     return Programs(
         agents=sum(map(_is_agent, processes)),

@@ -166,6 +166,7 @@ def _read_containerd(path: Path) -> RuntimeConfig:
     nri = files.convert(path, plugins.get(_NRI_SECTION, {}), _ContainerdNri)
     validator = nri.default_validator
     return RuntimeConfig(
+        RuntimeKind.CONTAINERD,
         NriConfig(
             enabled=_enabled(nri, disabled),
             connections=not nri.disable_connections,
@@ -220,6 +221,7 @@ def _read_crio(path: Path) -> RuntimeConfig:
     if tables.runtime.cgroup_manager not in set(CgroupDriver):
         raise NotReadable(path, f"cgroup_manager: {tables.runtime.cgroup_manager!r} is none")
     return RuntimeConfig(
+        RuntimeKind.CRIO,
         NriConfig(
             enabled=nri.enable_nri,
             connections=not nri.nri_disable_connections,

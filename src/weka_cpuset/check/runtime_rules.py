@@ -13,7 +13,7 @@ from weka_cpuset.check.facts import (
     Unknown,
     Validator,
 )
-from weka_cpuset.check.finding import Finding, Level, Topic
+from weka_cpuset.check.finding import Finding, Level, Topic, not_known
 from weka_cpuset.check.releases import (
     HAS_VALIDATORS,
     LAUNCHED_ARE_SYNCHRONIZED,
@@ -80,12 +80,7 @@ def judge_runtime(facts: Facts) -> Finding:
     """Judge the runtime's release by the NRI that is in it."""
     topic = Topic.RUNTIME
     if isinstance(facts.release, Unknown):
-        return Finding(
-            topic,
-            Level.UNKNOWN,
-            facts.release.reason,
-            "name the runtime: --runtime 'containerd 2.1.9'",
-        )
+        return not_known(topic, facts.release, _NAME_THE_RELEASE)
     release = facts.release
     name = f"{release.kind} {release.version}"
     known = support(release)
@@ -94,7 +89,7 @@ def judge_runtime(facts: Facts) -> Finding:
             topic,
             Level.UNKNOWN,
             f"{name}: the version cannot be understood",
-            "name it: --runtime 'containerd 2.1.9'",
+            _NAME_THE_RELEASE,
         )
     if known.nri is None:
         return Finding(
@@ -132,8 +127,8 @@ def judge_enabled(facts: Facts) -> Finding:
     """Judge whether the runtime lets plugins in."""
     topic = Topic.NRI_ENABLED
     if isinstance(facts.config, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.config.reason, _NAME_THE_CONFIG)
-    config, kind = facts.config.nri, _kind(facts)
+        return not_known(topic, facts.config, _NAME_THE_CONFIG)
+    config, kind = facts.config.nri, facts.config.kind
     known = _support(facts)
     enabled = config.enabled
     if enabled is None and known is not None:
@@ -143,7 +138,7 @@ def judge_enabled(facts: Facts) -> Finding:
             topic,
             Level.UNKNOWN,
             "the configuration does not say, and the default depends on the runtime's version",
-            "name the runtime: --runtime 'containerd 2.1.9'",
+            _NAME_THE_RELEASE,
         )
     said = "by default" if config.enabled is None else "in the configuration"
     if not enabled:
@@ -171,7 +166,7 @@ def judge_socket(facts: Facts) -> Finding:
             f"set nri.socket (--socket) to {config.nri.socket}",
         )
     if isinstance(facts.socket, Unknown):
-        return Finding(Topic.NRI_SOCKET, Level.UNKNOWN, facts.socket.reason)
+        return not_known(Topic.NRI_SOCKET, facts.socket)
     level, remedy = _SOCKETS[facts.socket]
     return Finding(Topic.NRI_SOCKET, level, f"{path} {facts.socket.value}", remedy)
 
@@ -195,7 +190,7 @@ def judge_timeouts(facts: Facts) -> Finding:
     """Judge how long the runtime waits for plugins."""
     topic = Topic.NRI_TIMEOUTS
     if isinstance(facts.config, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.config.reason, _NAME_THE_CONFIG)
+        return not_known(topic, facts.config, _NAME_THE_CONFIG)
     config = facts.config.nri
     found = (
         f"registration {config.registration_timeout_s:g} s, request {config.request_timeout_s:g} s"
@@ -231,8 +226,8 @@ def judge_validator(facts: Facts) -> Finding:
     """Judge what happens to containers that are created while the agent is away."""
     topic = Topic.VALIDATOR
     if isinstance(facts.config, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.config.reason, _NAME_THE_CONFIG)
-    known, kind = _support(facts), _kind(facts)
+        return not_known(topic, facts.config, _NAME_THE_CONFIG)
+    known, kind = _support(facts), facts.config.kind
     if known is not None and (known.nri is None or known.nri < HAS_VALIDATORS):
         return Finding(
             topic,
@@ -296,7 +291,7 @@ def judge_other_plugins(facts: Facts) -> Finding:
         )
     for fact in (facts.plugins, facts.programs):
         if isinstance(fact, Unknown):
-            return Finding(topic, Level.UNKNOWN, fact.reason)
+            return not_known(topic, fact)
     own = _launched(facts)
     others = [name for name in plugins if name != own]
     found = f"launched by the runtime: {', '.join(others)}" if others else "none that sets cpusets"
@@ -315,20 +310,16 @@ def judge_agent(facts: Facts) -> Finding:
             "keep one; the component of the same name that this one replaces counts as well",
         )
     if isinstance(facts.agent_connected, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.agent_connected.reason)
+        return not_known(topic, facts.agent_connected)
     if facts.agent_connected:
         return Finding(topic, Level.OK, "an agent is connected to the runtime")
     if isinstance(facts.programs, Unknown):
-        return Finding(topic, Level.UNKNOWN, facts.programs.reason)
+        return not_known(topic, facts.programs)
     return Finding(topic, Level.OK, "no agent is connected to the runtime now")
 
 
+_NAME_THE_RELEASE = "name the runtime: --runtime 'containerd 2.1.9'"
 _NAME_THE_CONFIG = "name the runtime and its configuration file: --runtime, --runtime-config"
-
-
-def _kind(facts: Facts) -> RuntimeKind:
-    release = facts.release
-    return release.kind if isinstance(release, RuntimeRelease) else RuntimeKind.CONTAINERD
 
 
 def _support(facts: Facts) -> Support | None:

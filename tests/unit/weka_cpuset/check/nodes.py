@@ -36,7 +36,7 @@ def machine(*, threads: int = 2, memory: tuple[int, ...] = (0, 1)) -> Topology:
 GOOD = Facts(
     wanted=Wanted(SOCKET, "weka-cpuset", "99", CpuSet.EMPTY),
     release=RuntimeRelease(RuntimeKind.CONTAINERD, "2.2.3"),
-    config=RuntimeConfig(NriConfig(validator=CLOSED), CgroupDriver.SYSTEMD),
+    config=RuntimeConfig(RuntimeKind.CONTAINERD, NriConfig(validator=CLOSED), CgroupDriver.SYSTEMD),
     socket=SocketState.LISTENING,
     plugins=(),
     agent_connected=True,
@@ -58,4 +58,6 @@ def with_nri(facts: Facts = GOOD, **changes: object) -> Facts:
 
 def with_release(version: str, kind: RuntimeKind = RuntimeKind.CONTAINERD) -> Facts:
     """The node with another runtime."""
-    return replace(GOOD, release=RuntimeRelease(kind, version))
+    assert isinstance(GOOD.config, RuntimeConfig)
+    config = replace(GOOD.config, kind=kind)
+    return replace(GOOD, release=RuntimeRelease(kind, version), config=config)

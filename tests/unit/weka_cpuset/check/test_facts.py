@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from weka_cpuset.check.facts import NotReadable, Unknown, establish
+from weka_cpuset.check.facts import RUN_AS_ROOT, NotReadable, Unknown, establish
 
 
 def test_a_value_is_passed_on() -> None:
@@ -17,7 +17,7 @@ def test_a_value_is_passed_on() -> None:
     ("error", "words"),
     [
         (NotReadable(Path("/a"), "is not there"), ["/a", "is not there"]),
-        (PermissionError(errno.EACCES, "Permission denied", "/a"), ["/a", "run as root"]),
+        (PermissionError(errno.EACCES, "Permission denied", "/a"), ["/a", "Permission denied"]),
         (OSError(errno.EIO, "Input/output error", "/a"), ["/a", "Input/output error"]),
         (OSError("AF_UNIX path too long"), ["path too long"]),
     ],
@@ -31,3 +31,16 @@ def test_an_error_is_a_reason(error: Exception, words: list[str]) -> None:
     fact = establish(read)
     assert isinstance(fact, Unknown)
     assert all(word in fact.reason for word in words)
+
+
+def test_a_remedy_comes_with_the_reason() -> None:
+    """Missing rights have a remedy of their own, and so may any error of a reader."""
+
+    def refuse() -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", "/a")
+
+    def give_up() -> int:
+        raise NotReadable("/a", "is hidden", "look elsewhere")
+
+    assert Unknown("/a: Permission denied", RUN_AS_ROOT) == establish(refuse)
+    assert Unknown("/a: is hidden", "look elsewhere") == establish(give_up)

@@ -10,7 +10,7 @@ from nodesim.sysfs_files import write_sysfs
 from tests.unit.weka_cpuset.check import trees
 from weka_cpuset import instance
 from weka_cpuset.check import host
-from weka_cpuset.check.facts import CgroupTree, NotReadable, SocketState
+from weka_cpuset.check.facts import CgroupTree, NotReadable, SocketState, Unknown
 from weka_cpuset.engine import CpuSet
 
 PROC = Path("/proc")
@@ -52,9 +52,13 @@ def test_cgroup_version_1_without_the_controller(tmp_path: Path) -> None:
 
 
 def test_a_tree_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mode counts, for this user."""
+    """The mode counts for root; another user's rights say nothing of the agent's."""
+    trees.write(tmp_path, trees.V2)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert not host.read_cgroups(trees.write(tmp_path, trees.V2)).writable
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert host.read_cgroups(tmp_path).writable is False
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert isinstance(host.read_cgroups(tmp_path).writable, Unknown)
 
 
 def test_a_read_only_mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +66,7 @@ def test_a_read_only_mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     values = [0] * 10
     values[8] = os.ST_RDONLY
     monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(values))
-    assert not host.read_cgroups(trees.write(tmp_path, trees.V2)).writable
+    assert host.read_cgroups(trees.write(tmp_path, trees.V2)).writable is False
 
 
 def test_no_cgroup_tree(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_agents_and_rivals_are_told_apart(tmp_path: Path) -> None:
 def test_a_hidden_host_is_not_an_empty_one(tmp_path: Path) -> None:
     """In a pid name space of its own the check does not claim that there are no rivals."""
     processes = read_processes(write_processes(tmp_path, [["sh"]]))
-    with pytest.raises(NotReadable, match="pid name space"):
+    with pytest.raises(NotReadable, match="in sight"):
         find_programs(processes, sets_cpusets)
 
 

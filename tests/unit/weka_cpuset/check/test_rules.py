@@ -229,6 +229,14 @@ def test_the_remedy_speaks_the_runtimes_language() -> None:
     assert "disable = false" in about(Topic.NRI_ENABLED, with_nri(enabled=False)).remedy
 
 
+def test_a_remedy_of_its_own_comes_first() -> None:
+    """Who may not read a file is told to run as root, not to name the file."""
+    facts = replace(GOOD, config=Unknown("?", "run as root"))
+    assert about(Topic.NRI_ENABLED, facts).remedy == "run as root"
+    facts = replace(GOOD, cgroups=replace(V2, writable=Unknown("?", "run as root")))
+    assert UNKNOWN is about(Topic.CGROUP_WRITABLE, facts).level
+
+
 def test_both_sockets_are_named() -> None:
     """Who has to correct a path wants to see both."""
     elsewhere = Path("/run/elsewhere.sock")
@@ -245,6 +253,6 @@ def test_cpus_that_would_fail_are_named() -> None:
 
 def test_the_drivers_default_is_the_runtimes() -> None:
     """Where kubelet does not say its driver, the runtime's is shown."""
-    config = RuntimeConfig(NriConfig(), CgroupDriver.CGROUPFS)
+    config = RuntimeConfig(RuntimeKind.CONTAINERD, NriConfig(), CgroupDriver.CGROUPFS)
     facts = replace(GOOD, config=config, kubelet=Unknown("?"))
     assert "cgroupfs" in about(Topic.CGROUP_DRIVER, facts).found

@@ -10,13 +10,13 @@ from rich.console import Console
 from tests.unit.weka_cpuset.check.nodes import GOOD, with_nri
 from weka_cpuset.check.facts import (
     CgroupTree,
+    CpuManagerState,
     Facts,
     KubeletConfig,
     Programs,
     RuntimeKind,
     RuntimeRelease,
     SocketState,
-    Unknown,
     Validator,
 )
 from weka_cpuset.check.finding import Finding, Level, Topic
@@ -34,7 +34,7 @@ EXAMPLE: Facts = replace(
     agent_connected=False,
     programs=Programs(agents=0, rivals=()),
     kubelet=KubeletConfig(cpu_manager="static", cgroup_driver="systemd"),
-    cpu_manager=Unknown("/var/lib/kubelet/cpu_manager_state: Permission denied; run as root"),
+    cpu_manager=CpuManagerState("static", 0),
     cgroups=CgroupTree(2, "kubepods.slice", CpuSet.parse("0-7"), cpuset=True, writable=True),
 )
 """A node as one often finds it: containerd 1.7 as installed, kubelet's static policy."""
