@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from nodesim import scenario
 from nodesim.actions import Scenario
 from nodesim.fields import InputError
+from nodesim.machines import MACHINES
+from nodesim.storm import storm
 from tests.property.scenarios import scenarios
 
 NOWHERE = Path("no/such/folder")
@@ -23,6 +25,14 @@ def test_a_scenario_is_written_as_it_is_read(one: Scenario) -> None:
     assert text.isascii()
     assert text == scenario.dump(one)
     assert one == scenario.parse(text, "s.yaml", NOWHERE)
+
+
+@settings(deadline=None, max_examples=20)  # YAML in Python is slow
+@given(st.sampled_from(sorted(MACHINES)), st.integers(0, 1 << 32))
+def test_a_storm_is_written_as_it_is_read(machine: str, seed: int) -> None:
+    """A random run that failed can be replayed from its file."""
+    one = storm(machine, seed, 100)
+    assert one == scenario.parse(scenario.dump(one), "s.yaml", NOWHERE)
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
