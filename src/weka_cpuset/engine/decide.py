@@ -23,6 +23,7 @@ from weka_cpuset.engine.demand import (
     SharedDemand,
     Why,
     classify,
+    forbidden_of,
     has_pod_level_limit,
 )
 from weka_cpuset.engine.draft import Draft
@@ -43,7 +44,7 @@ from weka_cpuset.engine.events import (
 )
 from weka_cpuset.engine.ledger import Holding, Ledger, family_of
 from weka_cpuset.engine.order import CpusetUpdate, Ordered
-from weka_cpuset.engine.place import adopt, keep_of, place
+from weka_cpuset.engine.place import adopt, keep_of, place, siblings_of
 from weka_cpuset.engine.relocate import Move
 from weka_cpuset.engine.tell import complete, tell, tell_due
 
@@ -111,6 +112,14 @@ def decide(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
         The decision. This function does not raise: what cannot be done is refused.
     """
     match event:
+        case (
+            Create(container=ContainerFacts(id=""))
+            | Update(container=ContainerFacts(id=""))
+            | Seen(container=ContainerFacts(id=""))
+            | (Stop("") | Remove("") | PodStop("") | PodRemove(""))
+        ):
+            # The runtime has left out what it is about; no container matches that.
+            return Decision(ledger, Outcome.NOTHING)
         case Create() | Update():
             try:
                 if isinstance(event, Create):
@@ -183,7 +192,7 @@ def _create(ledger: Ledger, event: Create, limit: int | None) -> Decision:
     draft = Draft(ledger)
     family = family_of(event.pod, container)
     _give_way(draft, family, container.name)
-    siblings = [one.container for one in _members(draft, family)]
+    siblings = siblings_of(draft, family)
     found = classify(event.pod, container, ledger.topology, siblings)
     if siblings and has_pod_level_limit(event.pod, [container, *siblings]):
         _share_pod_level_limit(draft, family)
@@ -240,7 +249,10 @@ def _update(ledger: Ledger, event: Update, limit: int | None) -> Decision:
     """Follow a change of a container's resources (rule 8)."""
     container = event.container
     if container.id in ledger.ended:
-        return Decision(ledger, Outcome.NOTHING)
+        # Its process is gone. Should it not be, it harms nobody on the pool.
+        cpus = ledger.common - forbidden_of(event.pod)[0]
+        adjustment = Adjustment(cpus, CpuSet.EMPTY) if cpus else None
+        return Decision(ledger, Outcome.NOTHING, adjustment)
     draft = Draft(ledger)
     held = ledger.holding(container.id)
     if held is None:
@@ -266,7 +278,13 @@ def _change_demand(
     pod = event.pod or held.pod
     found = _judge_again(draft, held, pod, event.container)
     container = replace(event.container, pod_id=held.container.pod_id)
-    asked = replace(held, container=container, demand=found.demand, why=found.why)
+    asked = replace(
+        held,
+        container=container,
+        demand=found.demand,
+        why=found.why,
+        limit_is_own=held.limit_is_own or container.quota != held.container.quota,
+    )
     placed_already = isinstance(found.demand, SharedDemand) or held.cpus is not None
     if found.demand == held.demand and placed_already:
         draft.revise(asked)

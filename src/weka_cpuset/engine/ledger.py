@@ -56,6 +56,8 @@ class Holding:
             annotated or integer demand too: a container that was found running and
             cannot be given what it asks for runs on the pool.
         phase: How far it has come.
+        limit_is_own: Whether its cpu limit is known to be its own: it was changed while
+            the container was live. What is shown of the pod itself is then older.
     """
 
     pod: PodFacts | None
@@ -64,6 +66,7 @@ class Holding:
     why: Why
     cpus: CpuSet | None
     phase: Phase
+    limit_is_own: bool = False
 
     @property
     def id(self) -> str:

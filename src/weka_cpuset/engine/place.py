@@ -1,5 +1,6 @@
 """Give one container what it asks for, moving others where rule 2 says so."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from weka_cpuset.engine.cpuset import CpuSet
@@ -7,11 +8,13 @@ from weka_cpuset.engine.demand import (
     AnnotatedDemand,
     Class,
     Classified,
+    ContainerFacts,
     IntegerDemand,
     SharedDemand,
     Why,
     classify,
     forbidden_of,
+    has_pod_level_limit,
 )
 from weka_cpuset.engine.draft import Draft
 from weka_cpuset.engine.errors import (
@@ -70,19 +73,48 @@ def judge(draft: Draft, holding: Holding) -> tuple[Holding, tuple[Notice, ...]]:
     Returns:
         The container with its demand, and what was odd.
     """
-    siblings = [
-        other.container
-        for one in draft.families.get(holding.family, ())
-        if (other := draft.holding(one)) is not None and other.id != holding.id
-    ]
+    siblings = siblings_of(draft, holding.family, holding.id)
+    together = [holding.container, *siblings]
+    if has_pod_level_limit(holding.pod, together) and _has_own(draft, holding, siblings):
+        holding = replace(holding, limit_is_own=True)
     try:
-        found = classify(holding.pod, holding.container, draft.topology, siblings)
+        compared = () if holding.limit_is_own else siblings
+        found = classify(holding.pod, holding.container, draft.topology, compared)
     except Refusal as refusal:
         forbidden, odd = forbidden_of(holding.pod)
         found = Classified(
             SharedDemand(forbidden), Why.BAD_ANNOTATION, (Unplaced(holding.id, refusal), *odd)
         )
     return replace(holding, demand=found.demand, why=found.why), found.notices
+
+
+def siblings_of(draft: Draft, family: str, but: str = "") -> list[ContainerFacts]:
+    """List a pod's live containers, to recognise a cpu limit that they share.
+
+    Args:
+        draft: The ledger in the making.
+        family: Their family.
+        but: The id of one to leave out.
+
+    Returns:
+        The containers; none if the pod's limit is known to be older than theirs, so that
+        no comparison makes sense.
+    """
+    found = [draft.holding(one) for one in draft.families.get(family, ()) if one != but]
+    live = [one for one in found if one is not None]
+    return [] if any(one.limit_is_own for one in live) else [one.container for one in live]
+
+
+def _has_own(draft: Draft, holding: Holding, siblings: Sequence[ContainerFacts]) -> bool:
+    """Tell whether a container already runs on cpus of its own, as many as its limit says.
+
+    Those that share the limit of their pod run on the pool, one and all.
+    """
+    one = holding.container
+    has = recorded_cpus(one, draft.topology)
+    return one.quota == len(has) * one.period and all(
+        has.isdisjoint(recorded_cpus(other, draft.topology)) for other in siblings
+    )
 
 
 def adopt(draft: Draft, holding: Holding) -> tuple[list[Move], tuple[Notice, ...]]:

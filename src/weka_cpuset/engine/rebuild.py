@@ -121,7 +121,8 @@ def rehome(ledger: Ledger, topology: Topology) -> Rebuilt:
 def _unique(containers: Iterable[Reported]) -> tuple[list[Reported], list[Notice]]:
     """Sort by id and take one of each: the same one, however the list is ordered."""
     ranked = sorted(
-        containers, key=lambda one: (one.container.id, one.phase.value, repr(one.container))
+        (one for one in containers if one.container.id),
+        key=lambda one: (one.container.id, one.phase.value, repr(one.container)),
     )
     taken = {one.container.id: one for one in ranked}
     notices: list[Notice] = []

@@ -37,6 +37,7 @@ from weka_cpuset.engine import (
     Update,
     Why,
     decide,
+    rebuild,
 )
 
 SHARED = (pod("shared"), container("shared"))
@@ -400,6 +401,65 @@ def test_pod_level_limit_makes_siblings_shared() -> None:
     decision = decide(ledger, Create(its_pod, other))
     assert decision.ledger.shared.keys() == {"p", "other"}
     assert _told(decision) == {"p": LAPTOP.online}
+
+
+def _resized_pod() -> tuple[PodFacts, ContainerFacts, ContainerFacts]:
+    """Two containers of 2 cpus each; the pod's own figure is their sum from its creation."""
+    its_pod = replace(pod("p", guaranteed=True), cpu_quota=400_000, cpu_period=100_000)
+    return its_pod, container("p", 2), replace(container("p", 2), id="other", name="other")
+
+
+def test_resized_container_keeps_its_cpus_when_its_sibling_is_created_again() -> None:
+    """The figure of its pod is older than the resize, and no longer says anything."""
+    its_pod, one, other = _resized_pod()
+    ledger = ledger_of(LAPTOP, SHARED, (its_pod, one), (its_pod, other))
+    ledger = _run(ledger, Update(its_pod, replace(one, shares=4096, quota=400_000)))
+    ledger = _run(ledger, Stop("other"))
+    decision = decide(ledger, Create(its_pod, replace(other, id="other.1")))
+    assert decision.ledger.exclusive.keys() == {"p", "other.1"}
+    assert decision.ledger.cpus_of("p") == ledger.cpus_of("p")
+
+
+def test_resized_container_keeps_its_cpus_over_a_restart() -> None:
+    """Containers that run on cpus of their own do not share a limit."""
+    its_pod, one, other = _resized_pod()
+    ledger = ledger_of(LAPTOP, SHARED, (its_pod, one), (its_pod, other))
+    ledger = _run(ledger, Update(its_pod, replace(one, shares=4096, quota=400_000)))
+    again = rebuild(LAPTOP, Rules(), *ledger.reported())
+    assert again.moves == ()
+    assert {one.id: one.cpus for one in again.ledger.exclusive.values()} == {
+        one.id: one.cpus for one in ledger.exclusive.values()
+    }
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Create(pod("x", guaranteed=True), replace(container("x", 2), id="")),
+        Update(pod("x"), replace(container("x"), id="")),
+        Seen(pod("x"), replace(container("x"), id=""), Phase.RUNNING),
+        Stop(""),
+        Remove(""),
+        PodStop(""),
+        PodRemove(""),
+    ],
+)
+def test_event_without_an_id_is_ignored(event: Event) -> None:
+    """It books no cpus for nobody, and ends no container that has no pod."""
+    orphan = (None, replace(container("orphan", 1), pod_id=""))
+    ledger = _run(ledger_of(LAPTOP, INTEGER), Seen(*orphan, Phase.RUNNING), Settle())
+    decision = decide(ledger, event)
+    assert decision.ledger is ledger
+    assert decision.outcome is Outcome.NOTHING
+
+
+def test_update_of_an_exited_container_is_answered() -> None:
+    """The kubelet's cpuset does not win: on the pool it harms nobody, dead or alive."""
+    ledger = _run(ledger_of(LAPTOP, INTEGER, NAMED), Stop("integer"))
+    decision = decide(ledger, Update(pod("integer", forbid="0"), INTEGER[1]))
+    assert decision.outcome is Outcome.NOTHING
+    assert decision.adjustment is not None
+    assert decision.adjustment.cpus == ledger.pool - CpuSet.of([0])
 
 
 def test_cpus_that_are_not_left_yet() -> None:

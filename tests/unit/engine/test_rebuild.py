@@ -167,3 +167,11 @@ def test_start_window_is_kept() -> None:
     rebuilt = rebuild(LAPTOP, NO_RULES, [], [Reported(container("s", cpus="0"), Phase.CREATED)])
     assert _told(rebuilt) == {"s": "0-7"}
     assert rebuilt.ledger.doubts == {"s": CpuSet.of([0])}
+
+
+def test_container_without_an_id_is_not_listed() -> None:
+    """Nobody could ever release its cpus."""
+    nameless = Reported(replace(container("x", 2), id=""), Phase.RUNNING)
+    rebuilt = rebuild(LAPTOP, Rules(), [pod("x", guaranteed=True)], [nameless, nameless])
+    assert len(rebuilt.ledger) == 0
+    assert rebuilt.notices == ()
