@@ -22,6 +22,7 @@ from nodesim.rounds import Outcome
 from nodesim.scene import Scene
 from nodesim.simulation import Simulation
 from nodesim.stage import Recorder, Sight, Watched
+from nodesim.terminal import console_of_stdout
 from nodesim.verdict import verdict_of
 from nodesim.workload import PodSpec
 from weka_cpuset.engine import CpuSet, SharedDemand
@@ -186,9 +187,8 @@ def _show_criteria(console: Console, criteria: Sequence[Criterion]) -> None:
 def main() -> None:
     """Play the demo in the terminal; the first argument is the folder with the pods."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "examples/seed")
-    console = Console(highlight=False, markup=False, emoji=False)
     try:
-        passed = play(console, folder)
+        passed = play(console_of_stdout(), folder)
     except InputError as error:
         sys.exit(f"demo: {error}")
     sys.exit(0 if passed else 1)

@@ -18,6 +18,7 @@ from nodesim.plan import DEFAULT_MACHINE, DEFAULT_RUNTIME, Plan, Wishes, WrongOp
 from nodesim.rounds import Outcome
 from nodesim.runtimes import RUNTIMES, UnknownRuntime
 from nodesim.stage import PATIENCE_S, LiveStage, PlainStage, Recorder, Stage
+from nodesim.terminal import console_of_stdout
 from nodesim.verdict import refusals_of, verdict_of
 from weka_cpuset.machine_file import MachineFileError
 from weka_cpuset.settings import SettingsError
@@ -122,7 +123,7 @@ def _run(wishes: Wishes, show: Show) -> bool:
     plan_ = plan.plan_of(wishes)
     for one in plan_.ignored:
         click.echo(f"weka-cpuset: passed over, makes no pods: {one}", err=True)
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = console_of_stdout()
     stage = _stage_of(console, plan_, show)
     with stage:
         outcome = rounds.play(plan_.rounds, stage, keep_log=show.log)
