@@ -159,8 +159,10 @@ class Checker:
         one = _Tenant(
             newcomer.id, newcomer.label, newcomer.demand, newcomer.cpus.mask, newcomer.mems
         )
-        one.misplaced = True
         self._tenants[one.id] = one
+        # If it names its cpus, integer containers must give way, and may find no place.
+        for other in self._tenants.values():
+            other.misplaced = True
         self._excuse(one, DEADLINE_S)
         self._enter(one)
         self._judge(one)

@@ -170,7 +170,9 @@ class Runtime:
     # ---- its own life ----
 
     def start(self) -> None:
-        """Start it; plugins can connect, calls are answered."""
+        """Start it, if it does not run; plugins can connect, calls are answered."""
+        if self._plugins is not None:
+            return
         self._plugins = Plugins(self._kind, self._faults, self)
         self._plugins.open(self._socket)
         for container in self.containers:
