@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from nri.version import parse_version
 from weka_cpuset.check import host, kubelet, processes, runtime_config
 from weka_cpuset.check.facts import (
     RUN_AS_ROOT,
@@ -17,6 +18,7 @@ from weka_cpuset.check.facts import (
     Wanted,
     establish,
 )
+from weka_cpuset.check.releases import Version
 from weka_cpuset.check.runtime_rules import sets_cpusets
 from weka_cpuset.settings import Settings
 
@@ -57,10 +59,12 @@ def gather(settings: Settings, sources: Sources) -> Facts:
     found = establish(lambda: processes.read_processes(proc))
     running = () if isinstance(found, Unknown) else found
     runtime, own = processes.find_runtime(running), processes.find_kubelet(running)
-    config = establish(lambda: _read_config(sources, runtime))
+    release = establish(lambda: _read_release(sources, runtime))
+    version = None if isinstance(release, Unknown) else parse_version(release.version)
+    config = establish(lambda: _read_config(sources, runtime, version))
     return Facts(
         wanted=Wanted(socket, settings.nri.name, settings.nri.index, settings.cpus.reserved),
-        release=establish(lambda: _read_release(sources, runtime)),
+        release=release,
         config=config,
         socket=establish(lambda: host.read_socket(socket, proc, connect=sources.connect)),
         plugins=(
@@ -93,7 +97,9 @@ def _find_kind(sources: Sources, runtime: processes.Process | None) -> RuntimeKi
     return installed[0]
 
 
-def _read_config(sources: Sources, runtime: processes.Process | None) -> RuntimeConfig:
+def _read_config(
+    sources: Sources, runtime: processes.Process | None, version: Version | None
+) -> RuntimeConfig:
     kind = _find_kind(sources, runtime)
     named = sources.runtime_config
     if named is None and runtime is not None and runtime.program == kind:
@@ -101,7 +107,8 @@ def _read_config(sources: Sources, runtime: processes.Process | None) -> Runtime
         named = Path(started_with) if started_with else None
     if sources.runtime_config is not None and not sources.runtime_config.exists():
         raise NotReadable(sources.runtime_config, "is not there")
-    return runtime_config.read_config(kind, named or runtime_config.DEFAULT_FILE[kind])
+    path = named or runtime_config.DEFAULT_FILE[kind]
+    return runtime_config.read_config(kind, path, version)
 
 
 def _read_release(sources: Sources, runtime: processes.Process | None) -> RuntimeRelease:

@@ -1,11 +1,13 @@
 """What the configuration files of containerd and CRI-O say about NRI.
 
 Sources: `NRI` in containerd's docs and crio.conf(5) for the keys. containerd reads one file
-and those that its `imports` name; up to file version 2 an imported file replaces a plugin's
-whole section, later versions merge. CRI-O reads one file and its folder of drop-ins in the
-order of their names.
+and those that `imports` name, in it and in them. As seen with `containerd config dump`,
+1.7 lets an imported section of a plugin stand in place of the earlier one, and 2.1 merges
+the two, whatever the version of the file. CRI-O reads one file and its folder of drop-ins
+in the order of their names.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from glob import glob
@@ -23,6 +25,7 @@ from weka_cpuset.check.facts import (
     RuntimeKind,
     Validator,
 )
+from weka_cpuset.check.releases import Version
 
 DEFAULT_FILE: Mapping[RuntimeKind, Path] = {
     RuntimeKind.CONTAINERD: Path("/etc/containerd/config.toml"),
@@ -32,7 +35,8 @@ DEFAULT_FILE: Mapping[RuntimeKind, Path] = {
 
 _NRI_SECTION = "io.containerd.nri.v1.nri"
 _CRI_SECTIONS = ("io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri")
-_MERGED_SINCE_VERSION = 3
+_MERGES_SINCE: Version = (2, 0, 0)
+_LAST_OF_1_7 = 2  # the version of the file; containerd 2 reads it too, so it is a guess
 _MOST_IMPORTS = 100
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", re.ASCII)
 _UNIT_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -113,13 +117,14 @@ class _Crio(msgspec.Struct):
     crio: _CrioTables = msgspec.field(default_factory=_CrioTables)
 
 
-def read_config(kind: RuntimeKind, path: Path) -> RuntimeConfig:
+def read_config(kind: RuntimeKind, path: Path, version: Version | None) -> RuntimeConfig:
     """Read a runtime's configuration.
 
     Args:
         kind: The runtime.
         path: Its file; where there is none the runtime's defaults hold. CRI-O's drop-ins
             are looked for beside it, in a folder of its name and `.d`.
+        version: The runtime's version, by which imports count; None: not known.
 
     Raises:
         OSError: A file is there and cannot be read.
@@ -127,7 +132,7 @@ def read_config(kind: RuntimeKind, path: Path) -> RuntimeConfig:
     """
     match kind:
         case RuntimeKind.CONTAINERD:
-            return _read_containerd(path)
+            return _read_containerd(path, version)
         case RuntimeKind.CRIO:
             return _read_crio(path)
 
@@ -152,17 +157,14 @@ def parse_duration(text: str | int, path: Path) -> float:
     return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
 
 
-def _read_containerd(path: Path) -> RuntimeConfig:
-    main = files.convert(path, files.read_toml(path) or {}, _Containerd)
-    disabled, plugins = list(main.disabled_plugins), main.plugins
-    for name in _imports(path, main):
-        tree = files.read_toml(name)
-        if tree is None:
-            continue
-        part = files.convert(name, tree, _Containerd)
+def _read_containerd(path: Path, version: Version | None) -> RuntimeConfig:
+    parts = _read_parts(path)
+    merges = parts[0].version > _LAST_OF_1_7 if version is None else version >= _MERGES_SINCE
+    disabled: list[str] = []
+    plugins: dict[str, _Table] = {}
+    for part in parts:
         disabled += part.disabled_plugins
-        merged = main.version >= _MERGED_SINCE_VERSION
-        plugins = files.merge(plugins, part.plugins) if merged else plugins | part.plugins  # type: ignore[arg-type,assignment]  # tables of tables, as they were
+        plugins = files.merge(plugins, part.plugins) if merges else plugins | part.plugins  # type: ignore[arg-type,assignment]  # tables of tables, as they were
     nri = files.convert(path, plugins.get(_NRI_SECTION, {}), _ContainerdNri)
     validator = nri.default_validator
     return RuntimeConfig(
@@ -192,16 +194,23 @@ def _enabled(nri: _ContainerdNri, disabled: list[str]) -> bool | None:
     return None if nri.disable is None else not nri.disable
 
 
-def _imports(path: Path, main: _Containerd) -> list[Path]:
-    """Return the files that the main file imports, in the order in which they are read."""
-    found = [
-        Path(name)
-        for pattern in main.imports
-        for name in sorted(glob(str(path.parent / pattern)))  # noqa: PTH207  # patterns may be absolute, which Path.glob refuses
-    ]
-    if len(found) > _MOST_IMPORTS:
-        raise NotReadable(path, f"imports more than {_MOST_IMPORTS} files")
-    return found
+def _read_parts(path: Path) -> list[_Containerd]:
+    """Return the main file and all files that are imported, in the order in which they count."""
+    parts, pending, read = [], [Path(os.path.normpath(path))], set[Path]()
+    while pending:
+        name = pending.pop(0)
+        if name in read:
+            continue
+        if len(read) > _MOST_IMPORTS:
+            raise NotReadable(path, f"imports more than {_MOST_IMPORTS} files")
+        read.add(name)
+        part = files.convert(name, files.read_toml(name) or {}, _Containerd)
+        parts.append(part)
+        for pattern in part.imports:
+            # Made plain as the runtime does it, so that circles are noticed.
+            plain = os.path.normpath(name.parent / pattern)
+            pending += map(Path, sorted(glob(plain)))  # noqa: PTH207  # patterns may be absolute, which Path.glob refuses
+    return parts
 
 
 def _containerd_driver(path: Path, plugins: Mapping[str, _Table]) -> CgroupDriver:

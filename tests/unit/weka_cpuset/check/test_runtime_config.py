@@ -70,19 +70,19 @@ def write(path: Path, content: str) -> None:
 def test_without_a_file_the_defaults_hold(path: Path) -> None:
     """Both runtimes run without a configuration file."""
     assert (NriConfig(), CgroupDriver.CGROUPFS) == (
-        read_config(CONTAINERD, path).nri,
-        read_config(CONTAINERD, path).cgroup_driver,
+        read_config(CONTAINERD, path, None).nri,
+        read_config(CONTAINERD, path, None).cgroup_driver,
     )
     assert (NriConfig(), CgroupDriver.SYSTEMD) == (
-        read_config(CRIO, path).nri,
-        read_config(CRIO, path).cgroup_driver,
+        read_config(CRIO, path, None).nri,
+        read_config(CRIO, path, None).cgroup_driver,
     )
 
 
 def test_containerd_1_7(path: Path) -> None:
     """Version 2 of the file, with its timeouts and paths."""
     write(path, OF_1_7)
-    config = read_config(CONTAINERD, path)
+    config = read_config(CONTAINERD, path, None)
     assert config.nri == NriConfig(
         enabled=True,
         socket=Path("/run/own.sock"),
@@ -93,26 +93,44 @@ def test_containerd_1_7(path: Path) -> None:
     assert config.cgroup_driver is CgroupDriver.SYSTEMD
 
 
-def test_an_import_replaces_the_section_of_1_7(path: Path) -> None:
-    """Up to file version 2 an imported section stands in place of the first one."""
+def test_an_import_replaces_the_section_in_1_7(path: Path) -> None:
+    """In 1.7 an imported section stands in place of the first one."""
     write(path, OF_1_7)
     write(path.parent / "conf.d" / "10.toml", "[plugins.'io.containerd.nri.v1.nri']\n")
-    assert read_config(CONTAINERD, path).nri == NriConfig()
+    for version in ((1, 7, 24), None):
+        assert read_config(CONTAINERD, path, version).nri == NriConfig()
+
+
+def test_an_import_adds_to_a_section_in_2(path: Path) -> None:
+    """Release 2 merges them, also where the files are still those of 1.7."""
+    write(path, OF_1_7)
+    write(path.parent / "conf.d" / "10.toml", "[plugins.'io.containerd.nri.v1.nri']\n")
+    found = read_config(CONTAINERD, path, (2, 1, 9)).nri
+    assert (True, Path("/run/own.sock")) == (found.enabled, found.socket)
+
+
+def test_imports_import(path: Path) -> None:
+    """An imported file may import others, which count last; circles end."""
+    write(path, OF_2)
+    imports = 'imports = ["../deep.toml", "../config.toml"]\n'
+    write(path.parent / "conf.d" / "10.toml", imports + ENABLING)
+    write(path.parent / "deep.toml", ENABLING.replace("false", "true"))
+    assert read_config(CONTAINERD, path, (2, 1, 9)).nri.enabled is False
 
 
 def test_an_import_outside_of_the_folder(path: Path) -> None:
     """An import may have an absolute path."""
     write(path, OF_1_7)
     write(path.parent / "more.toml", 'disabled_plugins = ["io.containerd.nri.v1.nri"]\n')
-    assert read_config(CONTAINERD, path).nri.enabled is False
+    assert read_config(CONTAINERD, path, None).nri.enabled is False
 
 
 def test_containerd_2(path: Path) -> None:
     """Version 3 of the file; an imported section is merged into the first one."""
     write(path, OF_2)
-    assert read_config(CONTAINERD, path).nri.enabled is False
+    assert read_config(CONTAINERD, path, None).nri.enabled is False
     write(path.parent / "conf.d" / "10.toml", ENABLING)
-    config = read_config(CONTAINERD, path)
+    config = read_config(CONTAINERD, path, None)
     assert config.nri == NriConfig(
         enabled=True,
         socket=Path("/run/own.sock"),
@@ -124,7 +142,7 @@ def test_containerd_2(path: Path) -> None:
 def test_a_section_that_does_not_say(path: Path) -> None:
     """Neither enabled nor disabled: the release's default holds."""
     write(path, "version = 3\n[plugins.'io.containerd.nri.v1.nri']\ndisable_connections = true\n")
-    config = read_config(CONTAINERD, path).nri
+    config = read_config(CONTAINERD, path, None).nri
     assert config.enabled is None
     assert not config.connections
 
@@ -132,7 +150,7 @@ def test_a_section_that_does_not_say(path: Path) -> None:
 def test_crio_and_its_drop_ins(path: Path) -> None:
     """Files of the folder are read after the main file, in their order."""
     write(path, OF_CRIO)
-    config = read_config(CRIO, path)
+    config = read_config(CRIO, path, None)
     assert config.cgroup_driver is CgroupDriver.CGROUPFS
     assert config.nri == NriConfig(
         enabled=False,
@@ -145,7 +163,7 @@ def test_crio_and_its_drop_ins(path: Path) -> None:
     folder = path.with_name("config.toml.d")
     write(folder / "10-on.conf", "[crio.nri]\nenable_nri = true\n")
     write(folder / "20-fast.conf", '[crio.nri]\nnri_plugin_request_timeout = "1s"\n')
-    later = read_config(CRIO, path).nri
+    later = read_config(CRIO, path, None).nri
     assert (True, 1.0, config.nri.socket) == (later.enabled, later.request_timeout_s, later.socket)
 
 
@@ -166,7 +184,7 @@ def test_what_the_runtime_would_not_take(
     """A wrong file is named with what is wrong in it."""
     write(path, content)
     with pytest.raises(NotReadable, match=words):
-        read_config(kind, path)
+        read_config(kind, path, None)
 
 
 def test_endless_imports_end(path: Path) -> None:
@@ -175,7 +193,7 @@ def test_endless_imports_end(path: Path) -> None:
     for number in range(101):
         write(path.parent / "many" / f"{number}.toml", "")
     with pytest.raises(NotReadable, match="imports"):
-        read_config(CONTAINERD, path)
+        read_config(CONTAINERD, path, None)
 
 
 @pytest.mark.parametrize(
