@@ -44,6 +44,11 @@ class Cost(NamedTuple):
     cpus: tuple[int, ...]
 
 
+PLACEMENT_TERMS = 6
+"""How many terms of a cost say how well the container itself is placed; those that follow
+say what is left for others."""
+
+
 def cost(topology: Topology, free: CpuSet, chosen: CpuSet, keep: CpuSet = CpuSet.EMPTY) -> Cost:
     """Measure a choice.
 

@@ -27,8 +27,9 @@ from weka_cpuset.engine.errors import (
     Starved,
     Unplaced,
 )
+from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import Holding, recorded_cpus
-from weka_cpuset.engine.pick import pick
+from weka_cpuset.engine.pick import PLACEMENT_TERMS, cost, pick
 from weka_cpuset.engine.relocate import Move, Need, Supply, assign
 
 
@@ -198,13 +199,39 @@ def _choose(draft: Draft, container_id: str, demand: IntegerDemand, keep: CpuSet
     supply = supply_of(draft, keep)
     missing = demand.count - len(keep)
     plan = assign(supply, [Need(container_id, keep, missing, demand.forbidden)])
-    if plan is not None:
-        return plan[container_id]
     allowed = supply.free - demand.forbidden
+    if plan is not None:
+        return _off_starting(draft, supply, allowed, keep, plan[container_id])
     best = pick(draft.topology, allowed, missing)
     if best is None:
         raise NotEnoughCpus(missing, allowed, draft.rules.reserved, demand.forbidden)
     raise _dry(draft, best | keep)
+
+
+def _off_starting(
+    draft: Draft, supply: Supply, allowed: CpuSet, keep: CpuSet, best: CpuSet
+) -> CpuSet:
+    """Prefer cpus that no starting container is on, where that costs nothing by rule 5.
+
+    An update that takes a container off cpus while it starts can be lost; it is then on
+    them until it is told again after its start.
+    """
+    starting = _cpus_of_starting(draft)
+    if starting.isdisjoint(best - keep):
+        return best
+    other = pick(draft.topology, allowed - starting, len(best) - len(keep), keep)
+    if other is None or not supply.leaves_enough(other - keep):
+        return best
+    costs = [cost(draft.topology, allowed, one, keep)[:PLACEMENT_TERMS] for one in (other, best)]
+    return other if costs[0] == costs[1] else best
+
+
+def _cpus_of_starting(draft: Draft) -> CpuSet:
+    mask = 0
+    for one, holding in draft.shared.items():
+        if holding.phase is Phase.CREATED and one in draft.told:
+            mask |= draft.told[one].mask | draft.doubts.get(one, CpuSet.EMPTY).mask
+    return CpuSet(mask)
 
 
 def _make_way(draft: Draft, claimed: CpuSet) -> list[Move]:

@@ -261,6 +261,26 @@ def test_update_lost_in_the_start_window_is_told_again() -> None:
     assert decide(decision.ledger, Settle()).updates == ()
 
 
+def test_cpus_of_a_container_that_starts_are_taken_last() -> None:
+    """An update in its start may be lost; where it does not matter others' cpus are taken."""
+    one = Create(pod("i", guaranteed=True, forbid="0,2,4,6"), container("i", 2))
+    ledger = ledger_of(LAPTOP, SHARED)
+    assert decide(ledger, one).ledger.cpus_of("i") == CpuSet.of([1, 5])
+    starting = Create(pod("starting", forbid="2-4,6-7"), container("starting"))
+    ledger = _run(ledger, starting)
+    assert decide(ledger, one).ledger.cpus_of("i") == CpuSet.of([3, 7])
+    ledger = _run(ledger, Seen(None, starting.container, Phase.RUNNING))
+    assert decide(ledger, one).ledger.cpus_of("i") == CpuSet.of([1, 5])
+
+
+def test_placement_is_not_worse_for_a_container_that_starts() -> None:
+    """Two halves of cores are not taken instead of a core."""
+    ledger = ledger_of(LAPTOP, SHARED)
+    ledger = _run(ledger, Create(pod("a", forbid="0-3"), container("a")))
+    decision = decide(ledger, Create(*INTEGER))
+    assert decision.ledger.cpus_of("integer") in LAPTOP.cores
+
+
 def test_doubt_is_told_again() -> None:
     """A container in doubt is told its cpus with the next reply."""
     ledger = _run(ledger_of(LAPTOP, SHARED, INTEGER), Doubt(frozenset(["integer"])))
