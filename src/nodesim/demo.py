@@ -102,6 +102,7 @@ class Tour(Recorder):
         if self._sight is None:
             return
         before, scene = self._scene, self._sight.look()
+        self._sight.show(scene)
         self._scene = scene
         if before is not None and not before.occupants and not scene.occupants:
             self._console.print("The picture is the same as before: no container is left.")

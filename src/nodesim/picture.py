@@ -29,7 +29,7 @@ _WORDS: Mapping[Mark, str] = {
     Mark.POOL: "pool, shared by the rest",
     Mark.RESERVED: "pool, reserved",
     Mark.OFFLINE: "offline",
-    Mark.CLASH: "two owners: a rule is broken",
+    Mark.CLASH: "an owner's, with a stranger on it",
 }
 
 

@@ -23,7 +23,8 @@ class Mark(Enum):
     """In the pool, and never given to an integer container (`cpus.reserved`)."""
     OFFLINE = "x"
     CLASH = "!"
-    """Processes of two containers run on it, and one of them owns it: rule 1 is broken."""
+    """Processes of two containers run on it, and one of them owns it. For a moment that can be
+    the runtime's doing (it loses updates during a start); if it stays so, rule 1 is broken."""
 
 
 @dataclass(frozen=True, slots=True)

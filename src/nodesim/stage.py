@@ -26,6 +26,9 @@ FRAME_S = 0.1
 LOOK_S = 0.3
 """How long one moment stays on the screen before the simulation goes on, in seconds."""
 
+MOMENT_S = 0.04
+"""What happens within so many simulated seconds is one moment for people."""
+
 PATIENCE_S = 6.0
 """How long a simulation is held up in all for people to look, in seconds."""
 
@@ -119,9 +122,18 @@ class Sight:
         self.fullest_s = 0.0
 
     def look(self) -> Scene:
-        """Return the scene of this moment, compared with the one before."""
-        self._last = self._scene(self._last)
-        return self._last
+        """Return the scene of this moment, compared with the last one that was shown."""
+        return self._scene(self._last)
+
+    def show(self, scene: Scene) -> bool:
+        """Take note that a scene is shown; return whether it differs from the last one."""
+        before, self._last = self._last, scene
+        return (
+            before is None
+            or any(cell.changed for cell in scene.cells.values())
+            or any(one.changed for one in scene.occupants)
+            or len(before.occupants) != len(scene.occupants)
+        )
 
     def keep_fullest(self, at_s: float) -> None:
         """Keep the scene of this moment, in simulated seconds, if none had more containers."""
@@ -195,9 +207,11 @@ class LiveStage(PlainStage):
         super().__init__(console, timeline=timeline)
         self._rounds = rounds
         self._patience_s = patience_s
-        self._drawn_s = -1.0
+        self._at_s = 0.0
+        self._moment: Scene | None = None
         self._frame_s = 0.0
         self._begun = 0
+        self._words = "starting"
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(BAR_WIDTH), console=console
         )
@@ -212,30 +226,27 @@ class LiveStage(PlainStage):
     def begin(self, simulation: Watched, reserved: CpuSet) -> None:
         """Take up the next simulation."""
         super().begin(simulation, reserved)
-        self._drawn_s = -1.0
+        self._at_s = 0.0
+        self._moment = None
         self._begun += 1
 
     def entry(self, entry: Entry) -> None:
         """Print the entry's line, and draw again if it is time to."""
         super().entry(entry)
-        moved = entry.at_s - self._drawn_s >= 1.0
-        if moved and self._patience_s > 0:
-            self._draw()
-            self._drawn_s = entry.at_s
-            self._patience_s -= LOOK_S
-            time.sleep(LOOK_S)
-        else:
-            self._draw_sometimes()
+        if self._patience_s > 0 and self._sight is not None:
+            if self._moment is not None and entry.at_s - self._at_s >= MOMENT_S:
+                self._hold(self._moment)
+            self._moment = self._sight.look()
+        self._at_s = entry.at_s
+        self._draw_sometimes()
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""
-        step = f"step {done:,} of {total:,}"
-        if self._rounds == 1:
-            self._bar.update(self._task, description=step, completed=done, total=total)
-        else:
-            words = f"round {self._begun:,} of {self._rounds:,}, {step}"
-            share = self._begun - 1 + done / total
-            self._bar.update(self._task, description=words, completed=share, total=self._rounds)
+        self._words = f"step {done:,} of {total:,}"
+        if self._rounds > 1:
+            self._words = f"round {self._begun:,} of {self._rounds:,}, {self._words}"
+        share = self._begun - 1 + done / total
+        self._bar.update(self._task, completed=share, total=self._rounds)
         self._draw_sometimes()
 
     def __exit__(
@@ -248,11 +259,20 @@ class LiveStage(PlainStage):
         self._live.stop()
         super().__exit__(kind, error, traceback)
 
-    def _draw_sometimes(self) -> None:
-        if time.monotonic() - self._frame_s >= FRAME_S:
-            self._draw()
+    def _hold(self, scene: Scene) -> None:
+        """Let people look at how things were before time went on."""
+        if self._draw(scene):
+            self._patience_s -= LOOK_S
+            time.sleep(LOOK_S)
 
-    def _draw(self) -> None:
-        if self._sight is not None:
-            self._live.update(Group(self._bar, "", Picture(self._sight.look())), refresh=True)
-            self._frame_s = time.monotonic()
+    def _draw_sometimes(self) -> None:
+        if self._sight is not None and time.monotonic() - self._frame_s >= FRAME_S:
+            self._draw(self._sight.look())
+
+    def _draw(self, scene: Scene) -> bool:
+        """Draw a scene, and return whether it differs from the one before."""
+        differs = self._sight is not None and self._sight.show(scene)
+        self._bar.update(self._task, description=f"{self._at_s:,.1f} s, {self._words}")
+        self._live.update(Group(self._bar, "", Picture(scene)), refresh=True)
+        self._frame_s = time.monotonic()
+        return differs

@@ -1,6 +1,7 @@
 """Watchers: what is shown of a simulation, on a terminal and elsewhere."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -138,12 +139,42 @@ def test_a_terminal_gets_its_cursor_back(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_people_get_time_to_look_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulation is held up for each new moment, until patience is used up."""
+    """The simulation is held up for each moment that differs, until patience is used up."""
     pauses: list[float] = []
     monkeypatch.setattr("time.sleep", pauses.append)
+    simulated = Simulated(DB)
     stage = LiveStage(terminal(is_terminal=True), patience_s=1.0)
-    stage.begin(Simulated(DB), CpuSet.EMPTY)
+    stage.begin(simulated, CpuSet.EMPTY)
     for at_s in range(100):
+        simulated.live = (replace(DB, cpus=CpuSet.of([at_s % 8])),)
         stage.entry(Entry(float(at_s), EntryKind.CHANGE, DB.label, "1 -> 2"))
 
     assert 0.5 < sum(pauses) < 1.5
+
+
+def test_nobody_waits_where_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events that leave all cpus alone, and what happens at one time, hold nothing up."""
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    stage = LiveStage(terminal(is_terminal=True), patience_s=100.0)
+    stage.begin(Simulated(DB), CpuSet.EMPTY)
+    for at_s in (1.0, 1.0, 1.0, 2.0, 3.0, 4.0):
+        stage.entry(Entry(at_s, EntryKind.EVENT, DB.label, "POST_START_CONTAINER"))
+
+    assert len(pauses) <= 1
+
+
+def test_a_scene_is_compared_with_the_last_one_that_was_shown() -> None:
+    """Looking more often than showing loses no change."""
+    simulated = Simulated()
+    sight = Sight(simulated, CpuSet.EMPTY)
+    assert sight.show(sight.look())
+    assert not sight.show(sight.look())
+    simulated.live = (DB,)
+
+    first, second = sight.look(), sight.look()
+
+    assert all(scene.cells[1].changed for scene in (first, second))
+    assert sight.show(second)
+    simulated.live = ()
+    assert sight.show(sight.look())
