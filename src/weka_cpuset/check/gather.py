@@ -70,7 +70,7 @@ def gather(settings: Settings, sources: Sources) -> Facts:
         plugins=(
             config
             if isinstance(config, Unknown)  # so it is not known where the folder is
-            else establish(lambda: host.read_plugins(config.nri.plugin_folder))
+            else establish(lambda: _read_plugins(config.nri.plugin_folder, sources, runtime))
         ),
         agent_connected=establish(lambda: host.is_locked(socket.parent, proc)),
         programs=establish(lambda: processes.find_programs(running, sets_cpusets)),
@@ -105,10 +105,34 @@ def _read_config(
     if named is None and runtime is not None and runtime.program == kind:
         started_with = processes.option(runtime, "--config", "-c")
         named = Path(started_with) if started_with else None
-    if sources.runtime_config is not None and not sources.runtime_config.exists():
-        raise NotReadable(sources.runtime_config, "is not there")
+    if named is not None and not named.exists():
+        raise NotReadable(named, "is not there")
     path = named or runtime_config.DEFAULT_FILE[kind]
+    _require_in_sight(path, sources, runtime)
     return runtime_config.read_config(kind, path, version)
+
+
+def _read_plugins(
+    folder: Path, sources: Sources, runtime: processes.Process | None
+) -> tuple[str, ...]:
+    _require_in_sight(folder, sources, runtime)
+    return host.read_plugins(folder)
+
+
+def _require_in_sight(path: Path, sources: Sources, runtime: processes.Process | None) -> None:
+    """Take a missing path for missing only where the runtime would not see it either.
+
+    Raises:
+        OSError: It cannot be told, for lack of rights.
+        NotReadable: It may be there for the runtime.
+    """
+    if path.exists():
+        return
+    if runtime is None:
+        raise NotReadable(path, "is not there, and no runtime is seen to run without it")
+    spaces = [sources.proc / name / "ns" / "mnt" for name in (str(runtime.pid), "self")]
+    if len({space.stat().st_ino for space in spaces}) > 1:
+        raise NotReadable(path, "is not in sight", "mount the host's folder at the same place")
 
 
 def _read_release(sources: Sources, runtime: processes.Process | None) -> RuntimeRelease:
@@ -117,9 +141,7 @@ def _read_release(sources: Sources, runtime: processes.Process | None) -> Runtim
         return sources.release
     kind = _find_kind(sources, runtime)
     # The link leads to the running program, also in another mount name space.
-    program = f"{sources.proc}/{runtime.pid}/exe" if runtime else shutil.which(kind)
-    if program is None:
-        raise NotReadable(kind, "its program is not found")
+    program = f"{sources.proc}/{runtime.pid}/exe" if runtime else str(kind)
     try:
         shown = subprocess.run(  # noqa: S603  # the runtime's own program, without a shell
             [program, "--version"],

@@ -34,6 +34,7 @@ def node(tmp_path: Path) -> Path:
     unix += f"0: 00000002 00000000 00010000 0001 01 42 {tmp_path}/nri.sock\n"
     trees.write(tmp_path / "proc", {"net/unix": unix, "locks": ""})
     trees.write(tmp_path, {"config.toml": CONFIG.format(folder=tmp_path)})
+    (tmp_path / "plugins").mkdir()
     trees.write(tmp_path / "kubelet", {"config.yaml": "cpuManagerPolicy: none\n"})
     with trees.bound_socket(tmp_path / "nri.sock"):
         pass

@@ -108,9 +108,39 @@ def test_an_installed_runtime_is_found(
     here = tmp_path / "containerd"
     here.write_text("#!/bin/sh\necho containerd its.home 1.7.24~ds1\n")
     here.chmod(0o700)
-    monkeypatch.setattr(shutil, "which", lambda name: str(here) if name == here.name else None)
+    monkeypatch.setenv("PATH", f"{tmp_path}")
     found = gather(settings, Sources(kubelet_root=tmp_path, proc=tmp_path))
     assert known.RuntimeRelease(known.RuntimeKind.CONTAINERD, "1.7.24~ds1") == found.release
+
+
+def share_mounts(sources: Sources, *, same: bool) -> None:
+    """Put the runtime and the check into one mount name space, or into two."""
+    trees.write(sources.proc, {"1/ns/mnt": "", "self/ns/other": ""})
+    space = sources.proc / "self" / "ns" / "mnt"
+    if same:
+        space.hardlink_to(sources.proc / "1" / "ns" / "mnt")
+    else:
+        space.touch()
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_what_is_not_mounted_is_not_missing(
+    settings: Settings, sources: Sources, tmp_path: Path, *, same: bool
+) -> None:
+    """In a pod that lacks the host's folders nobody is told that all is at its default."""
+    folder = tmp_path / "not-there"
+    own = tmp_path / "own.toml"
+    own.write_text(f"[plugins.'io.containerd.nri.v1.nri']\nplugin_path = '{folder}'\n")
+    share_mounts(sources, same=same)
+    plugins = gather(settings, sources).plugins
+    assert plugins == () if same else isinstance(plugins, known.Unknown)
+
+
+def test_a_missing_file_of_a_runtime_out_of_sight(settings: Settings, tmp_path: Path) -> None:
+    """Without the runtime nobody knows whether the file is missing or elsewhere."""
+    sources = Sources(release=RELEASE, kubelet_root=tmp_path, proc=tmp_path)
+    config = gather(settings, sources).config
+    assert isinstance(config, known.Unknown)
 
 
 def test_an_empty_node_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

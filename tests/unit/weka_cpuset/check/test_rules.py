@@ -93,6 +93,11 @@ BAD: Mapping[str, tuple[Facts, Topic, Level]] = {
         PROBLEM,
     ),
     "two agents": (replace(GOOD, programs=Programs(agents=2, rivals=())), Topic.AGENT, PROBLEM),
+    "agents out of sight": (
+        replace(GOOD, agent_connected=False, programs=Unknown("?", "look elsewhere")),
+        Topic.AGENT,
+        UNKNOWN,
+    ),
     "static cpu manager": (
         replace(GOOD, kubelet=KubeletConfig(cpu_manager="static")),
         Topic.CPU_MANAGER,
