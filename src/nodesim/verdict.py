@@ -66,7 +66,7 @@ def _facts(outcome: Outcome) -> Iterable[tuple[str, str]]:
     yield "simulated", f"{_what(outcome)}, {total(lambda r: r.simulated_s):,.1f} simulated seconds"
     yield (
         "machine",
-        f"{first.machine} under {first.runtime}",
+        f"{first.machine} under {', '.join(dict.fromkeys(r.runtime for r in outcome.reports))}",
     )
     yield (
         "pods",

@@ -69,6 +69,16 @@ def test_the_seed_of_a_failing_round_is_told() -> None:
     assert "21 created" in text
 
 
+def test_all_runtimes_are_told() -> None:
+    """Storms draw a runtime each; the same one is told once."""
+    names = ("containerd 1.7.24", "containerd 2.4.0", "containerd 1.7.24")
+
+    text = drawn(verdict_of(Outcome(tuple(report(runtime=name) for name in names))))
+
+    machine = next(line for line in text.splitlines() if line.startswith("machine"))
+    assert machine.rstrip().endswith("under containerd 1.7.24, containerd 2.4.0")
+
+
 def test_time_on_foreign_cpus_is_told() -> None:
     """A fault that put a container on an owner's cpus for a while is no secret."""
     assert "0.125 container-seconds" in drawn(verdict_of(outcome(exposed_s=0.125)))
