@@ -240,6 +240,15 @@ class Checker:
                 self._enter(one)
                 self._excuse(one, HOTPLUG_DEADLINE_S)
 
+    def leaped(self, seconds: float) -> None:
+        """The clock has leaped: nobody had that time.
+
+        Args:
+            seconds: How far it leaped.
+        """
+        for one in self._waiting.values():
+            one.excused_until_s += seconds
+
     # ---- looking ----
 
     def look(self) -> None:
@@ -326,7 +335,7 @@ class Checker:
     def _wrong_by_itself(self, one: _Tenant) -> tuple[int, _Tenant, str] | None:
         """Return the rule that a container breaks whatever the others have."""
         has = _text(one.cpus)
-        if one.cpus & one.forbidden & self._online:
+        if one.cpus & one.forbidden & self._online and not self._is_starved(one):
             return 3, one, f"runs on {has} and must keep off {_text(one.forbidden)}"
         match one.demand:
             case AnnotatedDemand(cpus):
@@ -336,9 +345,10 @@ class Checker:
                 if one.cpus == cpus.mask and one.mems != nodes:
                     return 2, one, f"needs memory nodes {nodes} and has {one.mems}"
             case IntegerDemand(count):
-                if one.owned and one.cpus & self._reserved:
+                owns = one.id in self._owners
+                if owns and one.cpus & self._reserved and not one.misplaced:
                     return 4, one, f"has {has}, of which {_text(self._reserved)} are reserved"
-                if not one.owned and not self._shares_instead(one):
+                if not owns and not self._shares_instead(one):
                     return 5, one, f"asks for {count} cpus and has {has}"
             case None if not one.misplaced:
                 return 6, one, "names cpus that cannot be used and was not refused"

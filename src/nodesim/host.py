@@ -222,7 +222,7 @@ class Host:
         self._demands[container.id] = demand
         newcomer = Newcomer(container.id, container.label, demand, cgroup.cpus, cgroup.mems)
         if container.answered:
-            self.checker.created(newcomer, DEADLINE_S if container.missed_update else 0.0)
+            self.checker.created(newcomer, DEADLINE_S if container.passed_over else 0.0)
         else:
             self.checker.unplaced(newcomer)
         self._show_change(container, cgroup.cpus)

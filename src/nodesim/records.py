@@ -84,7 +84,7 @@ class Container:
         phase: How far it has come.
         answered: Whether a plugin had a say in its creation.
         removing: Whether it is being removed.
-        missed_update: Whether an update passed it by while it was not yet on record.
+        passed_over: Whether an update, or the list for a plugin, came before it was on record.
         stop_told: Whether plugins were told that it stopped.
         exit_code: With which code it ended.
         exited: Set when its process is gone.
@@ -99,7 +99,7 @@ class Container:
     phase: Phase = Phase.CREATED
     answered: bool = False
     removing: bool = False
-    missed_update: bool = False
+    passed_over: bool = False
     stop_told: bool = False
     exit_code: int = 0
     exited: asyncio.Event = field(default_factory=asyncio.Event)

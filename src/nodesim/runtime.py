@@ -437,7 +437,7 @@ class Runtime:
         for update in updates:
             container = self._containers.get(update.container_id)
             if container is None and update.container_id in self._coming:
-                self._coming[update.container_id].missed_update = True
+                self._coming[update.container_id].passed_over = True
             if container is not None:
                 self.updates += 1
                 cpu = update.linux.resources.cpu
@@ -449,6 +449,8 @@ class Runtime:
         """List all pods, and the containers that are created or run."""
         live = [one for one in self.containers if one.phase is not Phase.EXITED]
         self._known.update(one.id for one in live)
+        for container in self._coming.values():
+            container.passed_over = True
         return [one.message for one in self.sandboxes], [one.message for one in live]
 
     def plugin_synchronized(self, name: str) -> None:

@@ -252,6 +252,7 @@ class Simulation:
             loop = asyncio.get_running_loop()
             if isinstance(loop, clock.VirtualLoop):
                 loop.leap(fault.seconds)
+                self.host.checker.leaped(fault.seconds)
         else:
             self.host.faults.arm(fault)
 
