@@ -13,9 +13,17 @@ long it was on cpus of an owner is measured as exposure. When the time is over i
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from nodesim.report import VIOLATIONS_MAX, Violation
-from weka_cpuset.engine import AnnotatedDemand, CpuSet, Demand, IntegerDemand, SharedDemand
+from weka_cpuset.engine import (
+    AnnotatedDemand,
+    CpuSet,
+    Demand,
+    IntegerDemand,
+    Rules,
+    SharedDemand,
+)
 
 DEADLINE_S = 2.0
 """What a fault has left wrong must be right after so many seconds in which the agent was
@@ -94,15 +102,27 @@ class _Tenant:
                 return 0
 
 
+class Surroundings(Protocol):
+    """What the checker looks at beside the containers."""
+
+    @property
+    def now_s(self) -> float:
+        """The simulated time in seconds."""
+
+    def memory_nodes(self, cpus: CpuSet) -> CpuSet:
+        """Return the memory nodes that an annotated container with these cpus needs."""
+
+    def promised(self) -> CpuSet:
+        """Return the cpus of owners that are created and do not run yet."""
+
+
 class Checker:
     """Judges every change.
 
     Args:
         online: The cpus that are online.
-        reserved: The setting `cpus.reserved`.
-        min_shared: The setting `cpus.min_shared`.
-        memory_nodes: Returns the memory nodes that an annotated container's cpus need.
-        now: Returns the simulated time in seconds.
+        rules: The agent's settings that bear on placement.
+        surroundings: What the checker looks at beside the containers.
 
     Attributes:
         violations: What was broken, in order; at most `VIOLATIONS_MAX`.
@@ -110,22 +130,14 @@ class Checker:
         on_violation: Called with each violation as it happens.
     """
 
-    def __init__(
-        self,
-        online: CpuSet,
-        reserved: CpuSet,
-        min_shared: int,
-        memory_nodes: Callable[[CpuSet], CpuSet],
-        now: Callable[[], float],
-    ) -> None:
+    def __init__(self, online: CpuSet, rules: Rules, surroundings: Surroundings) -> None:
         self.violations: list[Violation] = []
         self.exposed_s = 0.0
         self.on_violation: Callable[[Violation], None] = _ignore
         self._online = online.mask
-        self._reserved = reserved.mask
-        self._min_shared = min_shared
-        self._memory_nodes = memory_nodes
-        self._now = now
+        self._reserved = rules.reserved.mask
+        self._min_shared = rules.min_shared
+        self._around = surroundings
         self._tenants: dict[str, _Tenant] = {}
         self._owners: dict[str, _Tenant] = {}
         self._owned = 0
@@ -170,7 +182,7 @@ class Checker:
     def changed(self, container_id: str, cpus: CpuSet, mems: CpuSet) -> None:
         """The kernel enforces other cpus for a live container."""
         one = self._tenants[container_id]
-        if self._connected and one.excused_until_s != -math.inf:
+        if self._connected and one.id in self._waiting and one.cpus != cpus.mask:
             self._absolve(one)
         self._leave(one)
         one.cpus, one.mems = cpus.mask, mems
@@ -222,7 +234,7 @@ class Checker:
         """The agent has seen everything; what is not right it can put right from now on."""
         self._connected = True
         for one in self._waiting.values():
-            one.excused_until_s = self._now() + DEADLINE_S
+            one.excused_until_s = self._around.now_s + DEADLINE_S
 
     def online_changed(self, online: CpuSet, demands: Iterable[tuple[str, Demand | None]]) -> None:
         """Cpus have gone offline or come online.
@@ -253,7 +265,7 @@ class Checker:
 
     def look(self) -> None:
         """Judge what should have been put right by now."""
-        now_s = self._now()
+        now_s = self._around.now_s
         for one in self._tenants.values():
             if one.misplaced and one.id not in self._waiting and self._has_its_place(one):
                 one.misplaced = False
@@ -292,7 +304,7 @@ class Checker:
             rule: Its number (docs/reference/placement-rules.md); 0: something leaked.
             text: What is wrong.
         """
-        violation = Violation(round(self._now(), 6), rule, text)
+        violation = Violation(round(self._around.now_s, 6), rule, text)
         self.on_violation(violation)
         if len(self.violations) < VIOLATIONS_MAX:
             self.violations.append(violation)
@@ -316,7 +328,7 @@ class Checker:
             if key in self._exposed:
                 continue
             if owner.id in self._waiting or other.id in self._waiting:
-                self._exposed[key] = self._now()
+                self._exposed[key] = self._around.now_s
             elif not (other.told or self._is_starved(other)):
                 both = _text(owner.cpus & other.cpus)
                 self._report(1, other, f"runs on cpus {both}, which {owner.label} owns")
@@ -341,7 +353,7 @@ class Checker:
             case AnnotatedDemand(cpus):
                 if one.cpus != cpus.mask and not self._shares_instead(one):
                     return 2, one, f"names cpus {cpus} and has {has}"
-                nodes = self._memory_nodes(cpus)
+                nodes = self._around.memory_nodes(cpus)
                 if one.cpus == cpus.mask and one.mems != nodes:
                     return 2, one, f"needs memory nodes {nodes} and has {one.mems}"
             case IntegerDemand(count):
@@ -360,7 +372,9 @@ class Checker:
 
     def _is_starved(self, one: _Tenant) -> bool:
         """Tell whether owners that nobody could refuse have taken all that one could use."""
-        return self._has_misplaced() and not self._online & ~self._owned & ~one.forbidden
+        if self._online & ~self._owned & ~one.forbidden & ~self._around.promised().mask:
+            return False
+        return self._has_misplaced()
 
     def _has_misplaced(self) -> bool:
         return any(one.misplaced for one in self._tenants.values())
@@ -417,7 +431,7 @@ class Checker:
             self._disown(one)
 
     def _excuse(self, one: _Tenant, patience_s: float) -> None:
-        until_s = self._now() + patience_s if self._connected else math.inf
+        until_s = self._around.now_s + patience_s if self._connected else math.inf
         one.excused_until_s = max(one.excused_until_s, until_s)
         self._waiting[one.id] = one
 
@@ -431,7 +445,7 @@ class Checker:
         """Add up exposures, of one container or of all, and end them."""
         for key in tuple(self._exposed):
             if container_id is None or container_id in key:
-                self.exposed_s += self._now() - self._exposed.pop(key)
+                self.exposed_s += self._around.now_s - self._exposed.pop(key)
 
     def _report(self, rule: int, one: _Tenant, text: str) -> None:
         one.told = True

@@ -16,13 +16,13 @@ from nodesim.checker import AUDIT_DEADLINE_S, DEADLINE_S, Checker, Newcomer
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
 from nodesim.kubelet import Kubelet, PodPhase
-from nodesim.records import Container
+from nodesim.records import Container, Phase
 from nodesim.report import Entry, EntryKind, Occupant, Violation
 from nodesim.runtime import Mishap, Runtime
 from nodesim.workload import Resources
 from nri import Event
 from weka_cpuset import settings
-from weka_cpuset.engine import AnnotatedDemand, Class, CpuSet, Demand, IntegerDemand
+from weka_cpuset.engine import AnnotatedDemand, Class, CpuSet, Demand, IntegerDemand, Rules
 
 
 @dataclasses.dataclass(slots=True)
@@ -77,16 +77,11 @@ class Host:
         self._demands: dict[str, Demand | None] = {}
         self._seen: dict[str, CpuSet] = {}
         self._shown: dict[str, CpuSet] = {}
-        topology = self.machine.topology()
+        self._topology = topology = self.machine.topology()
         memory_nodes = CpuSet.of(node.id for node in self.machine.nodes if node.has_memory)
         self.kernel = Kernel(topology.online, memory_nodes)
-        self.checker = Checker(
-            topology.online,
-            self._settings.cpus.reserved,
-            self._settings.cpus.min_shared,
-            topology.memory_nodes,
-            lambda: self.now_s,
-        )
+        rules = Rules(self._settings.cpus.reserved, self._settings.cpus.min_shared)
+        self.checker = Checker(topology.online, rules, self)
         self.faults = Faults(self._struck)
         self.log = LogLines(lambda: self.now_s)
         self.kernel.on_change = self._changed
@@ -286,6 +281,22 @@ class Host:
         """A pod has run to its own end."""
         self.counts.completed += 1
         self.note(EntryKind.EVENT, key, "completed")
+
+    # ---- what the checker looks at ----
+
+    def memory_nodes(self, cpus: CpuSet) -> CpuSet:
+        """Return the memory nodes that an annotated container with these cpus needs."""
+        return self._topology.memory_nodes(cpus)
+
+    def promised(self) -> CpuSet:
+        """Return the cpus of owners that are created and do not run yet."""
+        promised = CpuSet.EMPTY
+        for one in self.runtime.containers:
+            if one.phase is Phase.CREATED and one.cpus:
+                demand = kubernetes.demand_of(one.sandbox.spec, one.spec, self.online)
+                if _class_of(demand) is not Class.SHARED:
+                    promised |= CpuSet.parse(one.cpus)
+        return promised
 
     # ---- inside ----
 

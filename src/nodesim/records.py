@@ -82,7 +82,7 @@ class Container:
         message: What plugins are shown of it.
         path: Its cgroup, as the runtime reports it.
         phase: How far it has come.
-        answered: Whether a plugin had a say in its creation.
+        answered: Whether a plugin had a say in its creation, and in its resizes so far.
         removing: Whether it is being removed.
         passed_over: Whether an update, or the list for a plugin, came before it was on record.
         stop_told: Whether plugins were told that it stopped.

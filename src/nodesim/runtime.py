@@ -413,6 +413,7 @@ class Runtime:
                 raise CriError(failed.problem, by_plugin=True) from failed
             await self.apply(answer.updates, triggered=True)
             if not answer.cpus:
+                container.answered = False
                 self._observer.mishap(container, Mishap.UNANSWERED)
             container.resize(resources, linux)
             self._observer.resized(container, resources, answered=bool(answer.cpus))
