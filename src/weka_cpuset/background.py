@@ -13,19 +13,19 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """Hands items over to a thread of its own. One thread puts items in.
+    """Hands items over to a thread of its own. Those who put items in take turns.
 
     Args:
         name: The thread's name.
         write: Is called with each item on the thread; must not raise.
-        capacity: The greatest weight of all items that wait.
+        capacity: The greatest weight of all items that wait; the one being written does not count.
     """
 
     def __init__(self, name: str, write: Callable[[T], object], capacity: int) -> None:
         self._write = write
         self._capacity = capacity
         self._items: queue.SimpleQueue[tuple[T, int] | None] = queue.SimpleQueue()
-        # Each is changed by one thread only, so no lock is needed.
+        # One is changed by those who put in, one by the thread, so no lock is needed.
         self._put_weight = 0
         self._taken_weight = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -64,5 +64,5 @@ class Background(Generic[T]):
     def _run(self) -> None:
         while (one := self._items.get()) is not None:
             item, weight = one
-            self._write(item)
             self._taken_weight += weight
+            self._write(item)

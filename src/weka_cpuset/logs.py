@@ -11,15 +11,14 @@ import datetime
 import io
 import logging
 import logging.handlers
-import queue
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
 import msgspec
 
 from weka_cpuset import settings
+from weka_cpuset.background import Background
 
 MAX_QUEUED_RECORDS = 10_000
 """About ten seconds of the largest storm (1,000 lines a second); 10 MB at most."""
@@ -38,21 +37,16 @@ LEVELS: Mapping[settings.LogLevel, int] = {
 class _BoundedQueue(logging.Handler):
     """Takes records on any thread without blocking; counts those that do not fit."""
 
-    def __init__(
-        self, records: "queue.SimpleQueue[logging.LogRecord | None]", capacity: int
-    ) -> None:
+    def __init__(self, writer: Background[logging.LogRecord]) -> None:
         super().__init__()
-        self.records = records
-        self.capacity = capacity
+        self.writer = writer
         self.dropped = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         # The record is formatted by the writer's thread, so its arguments must be
         # immutable values. logging holds this handler's own lock here, which only
         # this method takes, so no thread waits for output.
-        if self.records.qsize() < self.capacity:
-            self.records.put(record)
-        else:
+        if not self.writer.put(record):
             self.dropped += 1
 
 
@@ -71,13 +65,12 @@ class Log:
         stream: TextIO | None = None,
         capacity: int = MAX_QUEUED_RECORDS,
     ) -> None:
-        self._records: queue.SimpleQueue[logging.LogRecord | None] = queue.SimpleQueue()
-        self._queue = _BoundedQueue(self._records, capacity)
+        self._writer = Background("log", self._write, capacity)
+        self._queue = _BoundedQueue(self._writer)
         self._queue.setLevel(LEVELS[config.level])
         self._output = _output(config, stream)
         self._output.setFormatter(_FORMATTERS[config.format]())
         self._reported = 0
-        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
 
     @property
     def dropped(self) -> int:
@@ -95,22 +88,19 @@ class Log:
         root = logging.getLogger()
         root.handlers[:] = [self._queue]
         root.setLevel(self._queue.level)
-        self._thread.start()
+        self._writer.open()
 
     def close(self) -> None:
         """Write what is queued, for half a second at most, and stop."""
         logging.getLogger().removeHandler(self._queue)
-        self._records.put(None)
-        self._thread.join(FLUSH_DEADLINE_S)
-        if not self._thread.is_alive():
+        if self._writer.close(FLUSH_DEADLINE_S):
             self._output.close()
 
-    def _write(self) -> None:
-        while (record := self._records.get()) is not None:
-            if not self._written(record):
-                self._queue.dropped += 1
-            elif self._queue.dropped != self._reported:
-                self._report_dropped()
+    def _write(self, record: logging.LogRecord) -> None:
+        if not self._written(record):
+            self._queue.dropped += 1
+        elif self._queue.dropped != self._reported:
+            self._report_dropped()
 
     def _written(self, record: logging.LogRecord) -> bool:
         try:
