@@ -54,6 +54,16 @@ def flat(cpus: int) -> Topology:
     return Topology.build(Cpu(one) for one in range(cpus))
 
 
+def without(machine: Topology, offline: CpuSet) -> Topology:
+    """Build the machine that is left when some cpus of one of the above go offline."""
+    levels = (machine.cores, machine.llcs, machine.nodes, machine.packages)
+    cpus = [
+        Cpu(one, *(next(n for n, group in enumerate(level) if one in group) for level in levels))
+        for one in machine.online - offline
+    ]
+    return Topology.build(cpus, [Node(one, CpuSet.EMPTY) for one in machine.numa])
+
+
 LAPTOP = grid(packages=1, nodes=1, llcs=1, cores=4, threads=2)
 """8 cpus: cores {0,4} {1,5} {2,6} {3,7}."""
 

@@ -26,7 +26,7 @@ class Process:
         record: The cpus on the runtime's record.
         kernel: The cpus the kernel enforces.
         phase: How far it has come, by the runtime.
-        lost: Whether the kernel has missed an update while the container started.
+        lost: Whether the kernel has missed an update, or a cpu, while the container started.
     """
 
     record: CpuSet
@@ -80,6 +80,14 @@ class Kernel:
         else:
             process.kernel = cpus
             process.lost = False
+
+    def use(self, online: CpuSet) -> None:
+        """Take cpus offline or bring them back, as the kernel does with cgroup v1."""
+        self.online = online
+        for process in self.processes.values():
+            if not process.kernel <= online:
+                process.kernel = process.kernel & online or online
+                process.lost |= process.phase is Phase.CREATED
 
     def create(self, container_id: str, cpus: CpuSet) -> None:
         """Create a container with an adjusted cpuset."""

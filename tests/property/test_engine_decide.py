@@ -11,7 +11,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.machines import container, flat, grid, pod
+from tests.machines import container, flat, grid, pod, without
 from tests.property.kernel import Kernel
 from weka_cpuset.engine import (
     ContainerFacts,
@@ -36,6 +36,7 @@ from weka_cpuset.engine import (
     Update,
     decide,
     rebuild,
+    rehome,
 )
 
 MACHINES = {
@@ -69,7 +70,7 @@ class Node(RuleBasedStateMachine):
     )
     def boot(self, machine: str, reserve: bool, least: int, ahead: int) -> None:
         """Start an empty node."""
-        self.topology = topology = MACHINES[machine]
+        self.machine = self.topology = topology = MACHINES[machine]
         self.placement = Rules(CpuSet.of([0]) if reserve else CpuSet.EMPTY, least, ahead)
         self.ledger = Ledger.empty(topology, self.placement)
         self.kernel = Kernel(topology.online, self.loses)
@@ -322,8 +323,30 @@ class Node(RuleBasedStateMachine):
         self.ledger = rebuilt.ledger
         self.kernel.apply(rebuilt.updates, self.ledger)
         # What the kernel missed is not on the runtime's record; the audit finds it.
-        missed = [one for one, process in self.kernel.processes.items() if process.lost]
+        missed = [
+            one
+            for one, process in self.kernel.processes.items()
+            if process.kernel != process.record
+        ]
         self.decide(Doubt(frozenset(missed)))
+
+    @rule(data=st.data())
+    def hotplug(self, data: st.DataObject) -> None:
+        """Take cpus offline or bring them back; cgroup v1 loses those that go offline."""
+        cpus = list(self.machine.online)
+        lost = data.draw(st.frozensets(st.sampled_from(cpus), max_size=min(3, len(cpus) - 1)))
+        before, self.topology = self.ledger, without(self.machine, CpuSet.of(lost))
+        rebuilt = rehome(before, self.topology)
+        rebuilt.ledger.check()
+        assert rebuilt.updates == ()
+        self.ledger = rebuilt.ledger
+        self.kernel.use(self.topology.online)
+        for one in before.holdings():
+            now = self.ledger.holding(one.id)
+            assert now is not None
+            # What it becomes is known to be right once it was told.
+            if now.kind is not one.kind or self.kernel.processes[one.id].kernel != one.cpus:
+                self.kernel.strangers.add(one.id)
 
     @invariant()
     def rules_hold(self) -> None:

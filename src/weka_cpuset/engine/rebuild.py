@@ -77,17 +77,8 @@ def rebuild(
     reported, notices = _unique(containers)
     holdings, odd = _judged(topology, rules, {pod.id: pod for pod in pods}, reported)
     notices += odd
-    draft = Draft(Ledger.empty(topology, rules))
-    for one in holdings:
-        if isinstance(one.demand, SharedDemand):
-            draft.put(one)
-        elif isinstance(one.demand, AnnotatedDemand):
-            draft.put(replace(one, cpus=one.demand.cpus))
-    notices += _place_integers(draft, holdings)
-    for one in draft.shared.values():
-        if draft.pool <= one.demand.forbidden and one.id not in draft.starved:
-            draft.starved |= {one.id}
-            notices.append(Starved(one.id))
+    draft, odd = _place_all(topology, rules, holdings)
+    notices += odd
     for one in holdings:
         note_record(draft, one)
     draft.settled = False
@@ -99,23 +90,73 @@ def rebuild(
 def rehome(ledger: Ledger, topology: Topology) -> Rebuilt:
     """Make a ledger for a machine with other cpus online (rule 10).
 
+    Integer containers keep their cpus that are still online. Containers that name cpus are
+    judged anew: what they name may be gone, or be back.
+
     Args:
         ledger: The ledger up to now.
         topology: The machine as it is now.
 
     Returns:
-        The ledger, in which what running containers must change to is due and not told.
+        The ledger. What running containers must change to is due and goes by Settle or
+        with the next reply; there are no updates. This function does not raise.
     """
-    rebuilt = rebuild(topology, ledger.rules, *ledger.reported())
-    # What was told is still what the containers have.
-    kept = replace(
-        rebuilt.ledger,
-        told=ledger.told,
-        doubts=ledger.doubts,
-        ended=ledger.ended,
-        settled=False,
-    )
-    return replace(rebuilt, ledger=kept)
+    nobody = Draft(Ledger.empty(topology, ledger.rules))
+    holdings: list[Holding] = []
+    notices: list[Notice] = []
+    for one in sorted(ledger.holdings(), key=lambda one: one.id):
+        now = replace(one, cpus=None)
+        if one.why in (Why.ANNOTATION, Why.BAD_ANNOTATION):
+            now, why_not = judge(nobody, now)
+            notices += why_not
+        has = one.cpus or ledger.told[one.id]
+        holdings.append(replace(now, container=replace(one.container, cpus=str(has))))
+    draft, odd = _place_all(topology, ledger.rules, holdings)
+    notices += odd
+    draft.told, draft.doubts, draft.ended = dict(ledger.told), dict(ledger.doubts), ledger.ended
+    _doubt_changed(draft, ledger.topology.online ^ topology.online)
+    draft.settled = False
+    return Rebuilt(draft.freeze(), (), _moves(draft, holdings), tuple(notices))
+
+
+def _doubt_changed(draft: Draft, changed: CpuSet) -> None:
+    """Doubt the containers whose cpus went offline or came back.
+
+    With cgroup v1 the kernel takes a cpu that goes offline out of a cpuset for good, and
+    lets a container without any other run on all that are left.
+    """
+    for one, told in draft.told.items():
+        if not told.isdisjoint(changed):
+            doubt = draft.doubts.get(one, CpuSet.EMPTY) | told
+            alone = told.isdisjoint(draft.topology.online)
+            draft.doubts[one] = doubt | draft.topology.online if alone else doubt
+
+
+def _place_all(
+    topology: Topology, rules: Rules, holdings: Sequence[Holding]
+) -> tuple[Draft, list[Notice]]:
+    """Give all containers what they ask for, as far as the rules allow.
+
+    Args:
+        topology: The machine.
+        rules: What the operator set.
+        holdings: The containers with their demands and the cpus they run on.
+
+    Returns:
+        The ledger in the making, in which nothing is told yet, and what was odd.
+    """
+    draft = Draft(Ledger.empty(topology, rules))
+    for one in holdings:
+        if isinstance(one.demand, SharedDemand):
+            draft.put(one)
+        elif isinstance(one.demand, AnnotatedDemand):
+            draft.put(replace(one, cpus=one.demand.cpus))
+    notices = _place_integers(draft, holdings)
+    for one in draft.shared.values():
+        if draft.pool <= one.demand.forbidden and one.id not in draft.starved:
+            draft.starved |= {one.id}
+            notices.append(Starved(one.id))
+    return draft, notices
 
 
 def _unique(containers: Iterable[Reported]) -> tuple[list[Reported], list[Notice]]:

@@ -4,21 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from tests.machines import LAPTOP, container, flat, pod
+from tests.machines import LAPTOP, container, flat, ledger_of, pod, without
 from weka_cpuset.engine import (
     Class,
     ContainerFacts,
     CpuSet,
+    Create,
     DuplicateContainer,
     Phase,
     PodFacts,
     Rebuilt,
     Reported,
     Rules,
+    Settle,
     Starved,
+    Stop,
     Topology,
     Unplaced,
+    decide,
     rebuild,
+    rehome,
 )
 
 NO_RULES = Rules()
@@ -175,3 +180,42 @@ def test_container_without_an_id_is_not_listed() -> None:
     rebuilt = rebuild(LAPTOP, Rules(), [pod("x", guaranteed=True)], [nameless, nameless])
     assert len(rebuilt.ledger) == 0
     assert rebuilt.notices == ()
+
+
+def test_container_that_names_an_offline_cpu_runs_on_the_pool_until_it_is_back() -> None:
+    """It cannot be refused any more; the notice says why, and it gets its cpus again."""
+    ledger = ledger_of(LAPTOP, (pod("n", cores="3,7"), container("n")))
+    gone = rehome(ledger, without(LAPTOP, CpuSet.of([7])))
+    assert [type(one) for one in gone.notices] == [Unplaced]
+    assert gone.ledger.shared.keys() == {"n"}
+    back = rehome(decide(gone.ledger, Settle()).ledger, LAPTOP)
+    assert back.ledger.cpus_of("n") == CpuSet.of([3, 7])
+    assert [update.cpus for update in decide(back.ledger, Settle()).updates] == [CpuSet.of([3, 7])]
+
+
+def test_container_whose_only_cpu_went_offline_may_be_anywhere() -> None:
+    """The kernel lets it run on all cpus: its next ones are given to it before to others."""
+    ledger = ledger_of(
+        LAPTOP,
+        (pod("s"), container("s")),
+        (pod("i", guaranteed=True), container("i", 1)),
+    )
+    own = ledger.cpus_of("i")
+    rebuilt = rehome(ledger, without(LAPTOP, own))
+    assert rebuilt.ledger.doubts["i"] >= LAPTOP.online - own
+    updates = decide(rebuilt.ledger, Settle()).updates
+    assert [update.container_id for update in updates] == ["s", "i"]
+    assert updates[0].cpus.isdisjoint(updates[1].cpus)
+
+
+def test_late_events_and_spare_over_hotplug() -> None:
+    """Ended containers stay ended, and a burst is over."""
+    ledger = ledger_of(LAPTOP, (pod("s"), container("s")), (pod("e"), container("e")))
+    ledger = decide(ledger, Stop("e")).ledger
+    for name in ("i", "j"):
+        event = Create(pod(name, guaranteed=True), container(name, 1))
+        ledger = decide(ledger, event).ledger
+    assert ledger.spare
+    rebuilt = rehome(ledger, without(LAPTOP, CpuSet.of([0])))
+    assert rebuilt.ledger.ended == ledger.ended
+    assert not rebuilt.ledger.spare
