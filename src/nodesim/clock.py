@@ -35,6 +35,9 @@ class _VirtualSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready now; if nothing is, let `timeout` pass at once."""
+        if timeout == 0:
+            # Callbacks wait on the loop. Sockets are looked at when these are done.
+            return []
         ready: list[tuple[selectors.SelectorKey, int]] = super().select(0)
         if not ready:
             if timeout is None:
