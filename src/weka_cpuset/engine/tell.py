@@ -9,19 +9,22 @@ from weka_cpuset.engine.ledger import Holding
 from weka_cpuset.engine.order import Change, CpusetUpdate, Ordered, Step, order
 
 
-def due(draft: Draft, at_hand: str = "") -> list[Change]:
+def due(draft: Draft, limit: int | None, at_hand: str = "") -> tuple[list[Change], bool]:
     """List the containers that are not known to have what they are wanted to have.
 
     Args:
         draft: The ledger in the making.
+        limit: How many shared containers may grow. With 0 those that would are left out:
+            after the end of one owner they are all the shared containers there are.
         at_hand: A container that gets no update: it has a place of its own in the reply.
 
     Returns:
-        The changes, unordered.
+        The changes, unordered, and whether these are all.
     """
     changes: list[Change] = []
+    listed_all = True
     if draft.settled:
-        return changes
+        return changes, listed_all
     for one, holding in draft.exclusive.items():
         if one != at_hand and holding.cpus is not None:
             _compare(draft, holding, holding.cpus, changes)
@@ -31,9 +34,15 @@ def due(draft: Draft, at_hand: str = "") -> list[Change]:
         # The comparison of masks keeps the common case, nothing to do, cheap.
         if one == at_hand or not wants:
             continue
-        if draft.told[one].mask != wants.mask or one in draft.doubts:
+        told = draft.told[one].mask
+        if one in draft.doubts:
             _compare(draft, holding, wants, changes)
-    return changes
+        elif told != wants.mask:
+            if limit == 0 and not told & ~wants.mask:
+                listed_all = False
+            else:
+                _compare(draft, holding, wants, changes)
+    return changes, listed_all
 
 
 def _compare(draft: Draft, holding: Holding, wants: CpuSet, changes: list[Change]) -> None:
@@ -54,10 +63,11 @@ def tell(
     keeping: CpuSet = CpuSet.EMPTY,
 ) -> Ordered:
     """Order all updates that are due, and note them as told."""
-    ordered = order(due(draft, at_hand), limit, leaving, keeping)
+    changes, listed_all = due(draft, limit, at_hand)
+    ordered = order(changes, limit, leaving, keeping)
     for container_id, cpus, _ in ordered.steps:
         draft.tell(container_id, cpus)
-    draft.settled = ordered.finished
+    draft.settled = ordered.finished and listed_all
     # Cpus may have become free for those that had none.
     draft.starved -= {one for one in draft.starved if draft.told[one] == draft.wanted(one)}
     return ordered
