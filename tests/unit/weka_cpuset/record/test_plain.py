@@ -1,5 +1,6 @@
 """The plain form of engine values: everything that can be asked comes back as it was."""
 
+import dataclasses
 import typing
 from collections.abc import Mapping
 
@@ -60,7 +61,7 @@ def test_every_topology_comes_back(data: st.DataObject) -> None:
     cpus = [Cpu(one, *(data.draw(level) for _ in range(4))) for one in sorted(ids)]
     listed = data.draw(st.frozensets(st.integers(0, 4)))
     nodes = [
-        Node(one, CpuSet.EMPTY, data.draw(st.booleans()), {other: 20 for other in listed})
+        Node(one, CpuSet.EMPTY, data.draw(st.booleans()), dict.fromkeys(listed, 20))
         for one in sorted(listed)
     ]
     topology = Topology.build(cpus, nodes)
@@ -91,7 +92,8 @@ def test_what_is_the_default_is_left_out() -> None:
 @pytest.mark.parametrize("kind", Refusal.__subclasses__())
 def test_every_refusal_says_its_kind(kind: type[Refusal]) -> None:
     """Refusals are told apart by their class and fields, not by their text."""
-    hints = {name: one for name, one in typing.get_type_hints(kind).items() if name != "args"}
+    types = typing.get_type_hints(kind)
+    hints = {one.name: types[one.name] for one in dataclasses.fields(kind)}  # type: ignore[arg-type]  # each is a dataclass
     values = {CpuSet: CpuSet.of([1, 2]), str: "text", int: 2, tuple[str, ...]: ("one",)}
     plain = to_plain(kind(**{name: values[one] for name, one in hints.items()}))
     assert isinstance(plain, dict)
