@@ -10,6 +10,9 @@ import nri
 from nodesim.kernel import Kernel
 from weka_cpuset.daemon import Agent, Host
 from weka_cpuset.engine import Topology
+from weka_cpuset.record.file import RecordFile
+from weka_cpuset.record.recorder import Recorder
+from weka_cpuset.record.sink import open_file
 from weka_cpuset.settings import Settings
 from weka_cpuset.systemd import Notifier
 
@@ -44,6 +47,7 @@ class AgentProcess:
         self._host = Host(read_topology, lambda: kernel.online, kernel, draw)
         self._on_end = on_end
         self._agent: Agent | None = None
+        self._recording: RecordFile | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -56,7 +60,7 @@ class AgentProcess:
         if self._task is not None:
             return
         endpoint = nri.SocketEndpoint(str(self._settings.nri.socket))
-        self._agent = Agent(self._settings, endpoint, self._host, Notifier({}))
+        self._agent = Agent(self._settings, endpoint, self._host, Notifier({}), self._recorder())
         self._task = asyncio.create_task(self._agent.work(), name="agent")
         self._task.add_done_callback(self._ended)
 
@@ -67,11 +71,28 @@ class AgentProcess:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+            self._close_recording()
+
+    def _recorder(self) -> Recorder | None:
+        """Return a recorder on the simulation's clock, if the settings ask for one.
+
+        Nobody waits in a simulation, so it writes at once: the same seed, the same file.
+        """
+        if not self._settings.record.file:
+            return None
+        self._recording = open_file(self._settings)
+        return Recorder(self._recording, asyncio.get_running_loop().time)
+
+    def _close_recording(self) -> None:
+        if self._recording is not None:
+            self._recording.close()
+            self._recording = None
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if task is not self._task:
             return
         self._task = self._agent = None
+        self._close_recording()
         self.ends += 1
         error = None if task.cancelled() else task.exception()
         self._on_end(f"{type(error).__name__}: {error}" if error else "without an error")
