@@ -2,13 +2,14 @@
 
 This is the truth. What the runtime has on record, and what the agent believes, are looked
 at nowhere when the rules are checked. The kernel implements the agent's view of cgroup
-files (`weka_cpuset.settle.Cpusets`), and tells an observer of every single change.
+files (`weka_cpuset.enforced.Cpusets`), and tells an observer of every single change.
 """
 
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import CpuSet
 
 
@@ -122,6 +123,20 @@ class Kernel:
             FileNotFoundError: There is no such cgroup.
         """
         return self._cgroup(path).cpus
+
+    def read(self, path: str) -> Enforced:
+        """Read back a container's cpuset as the agent does.
+
+        Raises:
+            FileNotFoundError: There is no such cgroup.
+        """
+        cgroup = self._cgroup(path)
+        return Enforced(cgroup.cpus, cgroup.mems, cgroup.cpus & self.online)
+
+    def is_dead(self, path: str) -> bool:
+        """Tell whether a cgroup is there and has no process."""
+        cgroup = self._cgroups.get(path)
+        return cgroup is not None and not cgroup.processes
 
     def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
         """Change a cgroup's cpuset as the agent does, straight in its files.

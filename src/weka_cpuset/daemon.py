@@ -19,14 +19,16 @@ from typing import assert_never
 
 import nri
 from weka_cpuset import __version__, instance
+from weka_cpuset.audit import Auditor
 from weka_cpuset.cgroups import CpusetTree
+from weka_cpuset.enforced import Cpusets
 from weka_cpuset.engine import CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
 from weka_cpuset.logs import Fields
 from weka_cpuset.record.recorder import Recorder
 from weka_cpuset.settings import NriSettings, Settings
-from weka_cpuset.settle import Cpusets, Settler
+from weka_cpuset.settle import Settler
 from weka_cpuset.sysfs import read_online, read_topology
 from weka_cpuset.systemd import Notifier
 
@@ -103,6 +105,9 @@ class Supervisor:
         handlers: Answers the runtime's events.
         host: What the agent touches of its host.
         notifier: Is told when the agent is at work.
+
+    Attributes:
+        on_connection: Called with each synchronized connection, and with None at its end.
     """
 
     def __init__(
@@ -113,6 +118,7 @@ class Supervisor:
         host: Host,
         notifier: Notifier,
     ) -> None:
+        self.on_connection: Callable[[nri.PluginConnection | None], None] = _ignore
         self._config = config
         self._endpoint = endpoint
         self._handlers = handlers
@@ -158,6 +164,8 @@ class Supervisor:
             held.callback(connection.abort)
             self._report_registered(connection)
             await connection.wait_synchronized()
+            held.callback(self.on_connection, None)
+            self.on_connection(connection)
             self._last_failure = ""
             self._notifier.ready(f"connected to {connection.runtime.name}")
             reason = await connection.wait_closed()
@@ -214,6 +222,10 @@ class Supervisor:
         self._endpoint = nri.SocketEndpoint(str(self._config.socket))
 
 
+def _ignore(connection: nri.PluginConnection | None) -> None:
+    """Do nothing: nobody uses the connection."""
+
+
 class Agent:
     """The agent's parts, put together.
 
@@ -226,6 +238,8 @@ class Agent:
 
     Attributes:
         handlers: Answers the runtime's events; has the ledger.
+        settler: Brings to containers what no reply could carry; has a status.
+        auditor: Reads back what the kernel enforces; has a status.
 
     Raises:
         TopologyUnreadable: The machine does not say which cpus it has.
@@ -240,10 +254,17 @@ class Agent:
         recorder: Recorder | None = None,
     ) -> None:
         self._topology = host.read_topology()
+        self._dry_run = settings.dry_run
         rules = Rules(settings.cpus.reserved, settings.cpus.min_shared, settings.cpus.burst_max)
         self.handlers = Handlers(self._topology, rules, dry_run=settings.dry_run, recorder=recorder)
         self._supervisor = Supervisor(settings.nri, endpoint, self.handlers, host, notifier)
-        self._settler = Settler(self.handlers, host.cpusets)
+        self.settler = Settler(self.handlers, host.cpusets, settings.settle.way)
+        self.auditor = Auditor(self.handlers, host.cpusets, settings.audit.interval_s)
+        self.settler.on_settled = self.auditor.note_settled
+        self._supervisor.on_connection = self.settler.use
+        # In a dry run nothing is as the ledger says, and nobody shall be told so.
+        if not settings.dry_run:
+            self.settler.verify = self.auditor.look
         self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology)
 
     async def work(self) -> None:
@@ -253,11 +274,14 @@ class Agent:
             LauncherGone: The runtime that launched this process has ended.
         """
         log.info("Starting %s", Fields({"version": __version__, "cpus": self._topology.online}))
-        tasks = (
-            asyncio.create_task(self._supervisor.run(), name="supervisor"),
-            asyncio.create_task(self._settler.run(), name="settler"),
-            asyncio.create_task(self._hotplug.run(), name="hotplug"),
-        )
+        work = {
+            "supervisor": self._supervisor.run(),
+            "settler": self.settler.run(),
+            "hotplug": self._hotplug.run(),
+        }
+        if not self._dry_run:
+            work["audit"] = self.auditor.run()
+        tasks = [asyncio.create_task(task, name=name) for name, task in work.items()]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -8,7 +8,7 @@ between reading the ledger and replacing it nothing else runs.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import overload
 
 import nri
@@ -84,6 +84,9 @@ class Handlers:
         unverified: Whether the ledger is built on the runtime's records alone, which can
             differ from what the kernel enforces.
         on_unsettled: Called after an event that leaves something for later.
+        on_burst: Called after each creation that takes cpus off the pool.
+        on_told: Called with the ids of containers for which a reply has a cpuset: the
+            kernel has it once the runtime has come to that part of the reply.
         growth_per_reply: How many shared containers may grow with a reply. A settler that
             can reach them sets it to 0: growth then goes once, whatever the number of
             containers that end, and no pod waits for it.
@@ -95,6 +98,8 @@ class Handlers:
         self.ledger = Ledger.empty(topology, rules)
         self.unverified = False
         self.on_unsettled: Callable[[], None] = _nobody
+        self.on_burst: Callable[[], None] = _nobody
+        self.on_told: Callable[[Collection[str]], None] = _tell_nobody
         self.growth_per_reply = GROWTH_PER_REPLY
         self._topology = topology
         self._dry_run = dry_run
@@ -147,6 +152,7 @@ class Handlers:
         )
         rebuilt = self._ask(report)
         self.unverified = True
+        self.on_told([one.container_id for one in rebuilt.updates])
         self.on_unsettled()
         for notice in rebuilt.notices:
             self._warn("Synchronize", notice)
@@ -248,15 +254,27 @@ class Handlers:
         """Log a defect of ours; the connection has answered the event and lives on."""
         log.error("A handler failed: %s", method.name, exc_info=error)
 
-    def take_due_updates(self) -> tuple[CpusetUpdate, ...]:
-        """Return what no reply has carried yet, and note it as told; none in a dry run."""
+    def take_due_updates(
+        self, growth: int | None = None, *, calm: bool = False
+    ) -> tuple[CpusetUpdate, ...]:
+        """Return what no reply has carried yet, and note it as told; none in a dry run.
+
+        Args:
+            growth: How many containers at most may grow; None: all.
+            calm: Whether a burst of creations, if there was one, is over.
+        """
         if self._dry_run:
             return ()
-        return self._ask(Happened(Settle())).updates
+        return self._ask(Happened(Settle(calm), growth)).updates
 
-    def doubt(self, container_ids: frozenset[str]) -> None:
-        """Take note that these containers may not have what they were told."""
-        self._ask(Happened(Doubt(container_ids)))
+    def doubt(self, container_ids: Collection[str], may: Mapping[str, CpuSet]) -> None:
+        """Take note that containers may not have what they were told.
+
+        Args:
+            container_ids: These containers; those that are not live do not matter.
+            may: Cpus that some of them may have beside those they were told.
+        """
+        self._ask(Happened(Doubt(frozenset(container_ids), may)))
 
     def cgroup_of(self, container_id: str) -> str:
         """Return a live container's cgroup path as the runtime reported it; or nothing."""
@@ -282,6 +300,10 @@ class Handlers:
             # It never started: its creation may have failed after our reply, and then the
             # runtime has thrown the reply away, updates of others included.
             self.unverified = True
+        if decision.updates or decision.adjustment is not None:
+            self.on_told([subject, *(one.container_id for one in decision.updates)])
+        if self.ledger.burst > before.burst:
+            self.on_burst()
         if self.unverified or not self.ledger.settled:
             self.on_unsettled()
         for notice in decision.notices:
@@ -355,6 +377,10 @@ def _fields(name: str, subject: str, before: Ledger, decision: Decision) -> dict
 
 def _nobody() -> None:
     """Do nothing: nobody settles."""
+
+
+def _tell_nobody(ids: Collection[str]) -> None:
+    """Do nothing: nobody reads back."""
 
 
 def _us_since(started_ns: int) -> int:

@@ -104,6 +104,22 @@ class LogFormat(enum.StrEnum):
     JSON = "json"
 
 
+class Way(enum.StrEnum):
+    """How what no reply could carry reaches a container."""
+
+    AUTO = "auto"
+    """The first of the others that is open: cgroup, update, reply."""
+
+    CGROUP = "cgroup"
+    """Its cgroup files are written."""
+
+    UPDATE = "update"
+    """The runtime is asked to update it, outside of any event."""
+
+    REPLY = "reply"
+    """The next reply to the runtime takes it along."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class NriSettings:
     """How the agent meets the container runtime."""
@@ -145,6 +161,24 @@ class CpuSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SettleSettings:
+    """How what no reply could carry is brought to running containers."""
+
+    way: Way = Way.AUTO
+    """`cgroup` writes the cgroup files; `update` asks the runtime, which can dead-lock runtimes
+    with NRI before 0.12.1; `reply` waits for the next reply. `auto` takes the first that is
+    open and safe."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """How what the kernel enforces is read back."""
+
+    interval_s: float = 10.0
+    """How often all containers are read back, in seconds."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class LogSettings:
     """What is logged, how and where to."""
 
@@ -178,6 +212,8 @@ class Settings:
 
     nri: NriSettings = NriSettings()
     cpus: CpuSettings = CpuSettings()
+    settle: SettleSettings = SettleSettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     record: RecordSettings = RecordSettings()
 
@@ -297,6 +333,8 @@ TABLE: tuple[Setting, ...] = (
         "WEKA_CPUSET_BURST_MAX",
         "--burst-max",
     ),
+    Setting("settle.way", _typed(Way), "auto, cgroup, update or reply", None, "--settle-way"),
+    Setting("audit.interval_s", _typed(_Seconds), "seconds from 0.01 to 3600"),
     Setting(
         "log.level",
         _typed(LogLevel),

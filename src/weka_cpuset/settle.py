@@ -1,27 +1,50 @@
-"""Settling: what no reply could carry is written to the containers' cgroups.
+"""Settling: what no reply could carry is brought to the containers outside of any reply.
 
-Some things are left over after a reply. A container that an update met in the middle of
-its start may have kept its old cpus, which the runtime does not tell; it is told again once
-it has started. Cpus that became free in an event without a reply wait for somebody who may
-use them. And after a restart the runtime reports what it has on record, which is compared
-with the kernel once. All this is collected, and after a moment of quiet written straight to
-the cgroup files: a call of the runtime would do the same, and can dead-lock runtimes older
-than NRI 0.12.1. Where the files cannot be written the next reply takes the rest along.
+Some things are left over after a reply. Cpus that became free wait for shared containers. A
+container that an update met in the middle of its start may have kept its old cpus, which
+the runtime does not tell. The audit finds a container whose cpuset somebody else has
+changed. All this is collected, and after a moment of quiet it is told by the first way that
+is open:
 
-A pass runs on the event loop, between two events, and is short: what the ledger says and
-what is written cannot come apart, because no event is answered in between.
+`cgroup` writes the container's cgroup files. Such a pass runs on the event loop, between two
+events, and is short: what the ledger says and what is written cannot come apart, because no
+event is answered in between.
+
+`update` asks the runtime, where that cannot dead-lock it (NRI 0.12.1 and later). The runtime
+serves it when no event is under way, so events can be answered while it waits: one that
+concerns a container of the update has the last word, and that container is told again.
+Hence each request lets one container grow, no more.
+
+`reply` does nothing here: the next replies to the runtime take a bounded number along each.
+
+Whatever fails is told again, later and later, a limited number of times; it is never
+forgotten, because the ledger keeps it as doubtful, and every reply takes such things along.
 """
 
 import asyncio
-import contextlib
+import dataclasses
+import errno
 import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
-from weka_cpuset.engine import CpuSet, Phase
+import nri
+from nri import messages
+from weka_cpuset import translate
+from weka_cpuset.enforced import Cpusets
+from weka_cpuset.engine import CpuSet, CpusetUpdate, Ledger, Phase, Step
 from weka_cpuset.handlers import GROWTH_PER_REPLY, Handlers
 from weka_cpuset.logs import Fields
+from weka_cpuset.settings import Way
 
 log = logging.getLogger(__name__)
+
+CALM_S = 1.0
+"""A burst of creations is over after so many seconds without one. A node creates its pods
+within some tenths of a second of each other, and shared containers wait no longer than need be."""
+
+BURST_LATEST_S = 5.0
+"""In a burst that lasts longer than so many seconds shared containers grow all the same."""
 
 QUIET_S = 0.2
 """A pass begins after this long without an event, in seconds, so that a storm costs one."""
@@ -29,105 +52,359 @@ QUIET_S = 0.2
 LATEST_S = 1.0
 """A pass begins at the latest this long after the first cause, in seconds."""
 
+INSTANT_S = 0.001
+"""Less than this is not waited for, in seconds: a loop's timers may fire that early."""
 
-class Cpusets(Protocol):
-    """The kernel's cpusets by cgroup path; `cgroups.CpusetTree` is the real one."""
+RETRY_S = 0.5
+"""What failed is tried again after so many seconds; doubled after each failure."""
 
-    def read_cpus(self, path: str) -> CpuSet:
-        """Return a cgroup's cpus; raises OSError or ValueError."""
+RETRY_MAX_S = 30.0
+"""The longest time before it is tried again, in seconds."""
 
-    def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
-        """Set a cgroup's cpus, and memory nodes unless empty; raises OSError or ValueError."""
+RETRIES = 8
+"""How often it is tried again. After these two minutes only replies and the audit bring it up
+again: what has failed so often needs a person."""
+
+CLOSED_S = 60.0
+"""A tree that cannot be written, or shows no container, is tried again after so many seconds."""
+
+UPDATE_TIMEOUT_S = 30.0
+"""How long to wait for the runtime's answer to an update, in seconds. It may have to wait for
+other plugins, of which each has 2 s for an event."""
+
+
+class Updater(Protocol):
+    """The connection to the runtime, as far as settling needs it."""
+
+    @property
+    def runtime(self) -> nri.RuntimeInfo:
+        """What the runtime told of itself."""
+
+    async def update_containers(
+        self, updates: Sequence[messages.ContainerUpdate], timeout_s: float
+    ) -> object:
+        """Ask for updates outside of any event; raises NriError or TimeoutError."""
+
+
+@dataclasses.dataclass(slots=True)
+class SettleStatus:
+    """How settling is doing, for people and metrics.
+
+    Attributes:
+        way: The way that the last pass went; never AUTO.
+        passes: How many passes there were.
+        settled: How many container updates succeeded.
+        failed: How many failed.
+        retries: How many passes repeated what had failed.
+        gone: How many updates met a container that had gone.
+        unsettled: Labels of the containers that the last pass could not settle.
+        problem: Why not; empty when there is nothing.
+    """
+
+    way: Way = Way.REPLY
+    passes: int = 0
+    settled: int = 0
+    failed: int = 0
+    retries: int = 0
+    gone: int = 0
+    unsettled: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class TreeUnseen(Exception):
+    """No container's cgroup is where the runtime says: the agent sees another tree."""
+
+    def __str__(self) -> str:
+        return (
+            "no container's cgroup can be seen; the agent needs the host's cgroup tree "
+            "(setting cgroups)"
+        )
 
 
 class Settler:
-    """Runs passes whenever an event has left something to settle.
+    """Runs passes whenever something is left to settle.
 
     Args:
         handlers: Whose ledger is settled.
         cpusets: What the kernel enforces.
+        way: The way that the settings want.
+
+    Attributes:
+        status: How settling is doing.
+        verify: Compares all containers with the kernel; called after a Synchronize, where
+            the ledger is built on the runtime's records alone.
+        on_settled: Called with the ids of the containers that were told something.
     """
 
-    def __init__(self, handlers: Handlers, cpusets: Cpusets) -> None:
+    def __init__(self, handlers: Handlers, cpusets: Cpusets, way: Way = Way.AUTO) -> None:
+        self.status = SettleStatus()
+        self.verify: Callable[[], Awaitable[None]] = _nothing
+        self.on_settled: Callable[[Collection[str]], None] = _ignore
+        self._connection: Updater | None = None
         self._handlers = handlers
         self._cpusets = cpusets
+        self._setting = way
         self._due = asyncio.Event()
         self._last_event_s = 0.0
+        self._tries = 0
+        self._retry: asyncio.TimerHandle | None = None
+        self._tree_seen = False
+        self._closed_until_s = 0.0
+        self._warned = ""
+        self._last_burst_s = self._burst_began_s = 0.0
+        self._calm: asyncio.TimerHandle | None = None
         handlers.on_unsettled = self.wake
-        handlers.growth_per_reply = 0
+        handlers.on_burst = self.note_burst
+        handlers.growth_per_reply = GROWTH_PER_REPLY if way is Way.REPLY else 0
+
+    def use(self, connection: Updater | None) -> None:
+        """Take the connection to the runtime, or take note that there is none.
+
+        With a new one, a cgroup tree that could not be used gets another chance.
+        """
+        self._connection = connection
+        if connection is not None:
+            self._closed_until_s, self._tree_seen = 0.0, False
 
     def wake(self) -> None:
-        """Take note that an event has left something to settle."""
+        """Take note that something is left to settle."""
         self._last_event_s = asyncio.get_running_loop().time()
         self._due.set()
+
+    def note_burst(self) -> None:
+        """Take note of a creation that took cpus off the pool: others may follow."""
+        loop = asyncio.get_running_loop()
+        self._last_burst_s = loop.time()
+        if self._calm is None:
+            self._burst_began_s = self._last_burst_s
+            self._calm = loop.call_later(CALM_S, self._look_for_calm)
+
+    def _look_for_calm(self) -> None:
+        """Settle once nothing more has come for some time."""
+        loop = asyncio.get_running_loop()
+        calm_s = self._last_burst_s + CALM_S
+        if calm_s - loop.time() > INSTANT_S:
+            self._calm = loop.call_at(calm_s, self._look_for_calm)
+        else:
+            self._calm = None
+            self._due.set()
+
+    @property
+    def _is_calm(self) -> bool:
+        return self._calm is None
+
+    @property
+    def _may_grow(self) -> bool:
+        """Tell whether shared containers grow now: in a burst they would soon shrink again."""
+        return self._is_calm or self._last_burst_s - self._burst_began_s > BURST_LATEST_S
 
     async def run(self) -> None:
         """Settle, until cancelled."""
         clock = asyncio.get_running_loop().time
-        while True:
-            await self._due.wait()
-            latest_s = clock() + LATEST_S
-            # Each event in the meantime puts the beginning off.
-            while clock() < (begin_s := min(self._last_event_s + QUIET_S, latest_s)):  # noqa: ASYNC110
-                await asyncio.sleep(begin_s - clock())
-            self._due.clear()
-            try:
-                self._settle()
-            except Exception:
-                # A defect of ours must not end the agent; the next reply carries what is due.
-                log.exception("Settling failed")
+        try:
+            while True:
+                await self._due.wait()
+                end_s = clock() + LATEST_S
+                # Each event in the meantime puts the beginning off.
+                while (begin_s := min(self._last_event_s + QUIET_S, end_s)) > clock() + INSTANT_S:  # noqa: ASYNC110
+                    await asyncio.sleep(begin_s - clock())
+                self._due.clear()
+                await self._pass()
+        finally:
+            self._cancel_retry()
+            if self._calm is not None:
+                self._calm.cancel()
 
-    def _settle(self) -> None:
-        """Write what is due; doubt what could not be written, so that a reply carries it."""
-        if self._handlers.unverified:
-            self._verify()
+    async def _pass(self) -> None:
+        """Settle once; see that what failed is tried again."""
+        self._cancel_retry()
+        self.status.passes += 1
+        try:
+            if self._handlers.unverified:
+                self._handlers.unverified = False
+                await self.verify()
+            failed = await self._settle()
+        except Exception as error:
+            # A defect of ours must not end the agent; the next reply carries what is due.
+            log.exception("Settling failed")
+            failed = {"": error}
+        self._conclude(failed)
+
+    async def _settle(self) -> dict[str, Exception]:
+        """Tell what is due by the first open way; return what could not be told, and why."""
         failed: dict[str, Exception] = {}
-        updates = self._handlers.take_due_updates()
+        if self._way() is Way.CGROUP:
+            failed = self._write()
+        way = self._way()  # the writes may have shown that the tree is closed
+        if way is Way.UPDATE and self._connection is not None:
+            failed = await self._update(self._connection)
+        if way is Way.REPLY and self._is_calm and self._handlers.ledger.spare:
+            self._end_burst()
+        self.status.way = way
+        # What cannot be reached from here grows with replies, a few containers at a time.
+        closed = way is Way.REPLY or failed
+        self._handlers.growth_per_reply = GROWTH_PER_REPLY if closed else 0
+        return failed
+
+    def _way(self) -> Way:
+        """Tell which way is open now."""
+        connection, setting = self._connection, self._setting
+        open_tree = self._closed_until_s <= asyncio.get_running_loop().time()
+        if setting in (Way.AUTO, Way.CGROUP) and open_tree:
+            return Way.CGROUP
+        if connection is not None and (
+            setting is Way.UPDATE
+            or (setting is Way.AUTO and connection.runtime.unsolicited_updates_are_safe)
+        ):
+            return Way.UPDATE
+        return Way.REPLY
+
+    def _end_burst(self) -> None:
+        """Where replies carry everything: let them carry what was taken ahead in a burst."""
+        before = self._handlers.ledger
+        updates = self._handlers.take_due_updates(0, calm=True)
+        self._doubt(before, [one.container_id for one in updates])
+
+    # ---- cgroup ----
+
+    def _write(self) -> dict[str, Exception]:
+        """Write what is due to the cgroup files."""
+        before = self._handlers.ledger
+        growth = None if self._may_grow else 0
+        updates = self._handlers.take_due_updates(growth, calm=self._is_calm)
+        failed: dict[str, Exception] = {}
+        gone: list[str] = []
         for position, update in enumerate(updates):
-            path = self._handlers.cgroup_of(update.container_id)
             try:
-                self._cpusets.write(path, update.cpus, update.mems)
+                self._cpusets.write(
+                    self._handlers.cgroup_of(update.container_id), update.cpus, update.mems
+                )
+                self._tree_seen = True
+            except FileNotFoundError:
+                gone.append(update.container_id)
             except Exception as error:  # noqa: BLE001  # whatever it was, a reply carries it
                 failed[update.container_id] = error
-                if not isinstance(error, FileNotFoundError):
-                    # Those that follow may need the cpus that this one could not leave.
-                    failed |= {later.container_id: error for later in updates[position + 1 :]}
-                    break
-        if failed:
-            self._handlers.doubt(frozenset(failed))
-        # What cannot be reached from here grows with replies, a few containers at a time.
-        self._handlers.growth_per_reply = GROWTH_PER_REPLY if failed else 0
-        if updates:
-            self._report(len(updates), failed)
+                if _is_closed(error):
+                    self._close(error)
+                elif update.step is Step.GROW:
+                    continue
+                # Those that follow may need the cpus that this one could not leave.
+                failed |= {later.container_id: error for later in updates[position + 1 :]}
+                break
+        if gone and not self._tree_seen and not self._starting(gone):
+            unseen = TreeUnseen()
+            failed |= dict.fromkeys(gone, unseen)
+            gone = []
+            self._close(unseen)
+        self.status.gone += len(gone)
+        told = [one.container_id for one in updates if one.container_id not in failed]
+        self._note(before, told, failed)
+        return failed
 
-    def _verify(self) -> None:
-        """Doubt the containers for which the kernel has other cpus than the runtime's record."""
-        self._handlers.unverified = False
-        drifted: set[str] = set()
-        ledger = self._handlers.ledger
-        for holding in ledger.holdings():
-            # What cannot be read cannot be compared; its own events will tell.
-            with contextlib.suppress(OSError, ValueError):
-                found = self._cpusets.read_cpus(holding.container.cgroup)
-                # In version 2 an empty file means that nothing is set: all may be used.
-                found = found or ledger.topology.online
-                if holding.phase is Phase.RUNNING and found != ledger.told[holding.id]:
-                    drifted.add(holding.id)
-                    told = ledger.told[holding.id]
-                    fields = {"container": holding.label, "kernel": found, "record": told}
-                    log.warning("The kernel differs from the runtime's record %s", Fields(fields))
-        if drifted:
-            self._handlers.doubt(frozenset(drifted))
+    def _starting(self, ids: Collection[str]) -> bool:
+        """Tell whether all of these are containers that have no cgroup yet."""
+        holdings = [self._handlers.ledger.holding(one) for one in ids]
+        return all(one is None or one.phase is Phase.CREATED for one in holdings)
 
-    def _report(self, count: int, failed: dict[str, Exception]) -> None:
-        fields: dict[str, object] = {
-            "updates": count - len(failed),
-            "failed": len(failed),
-            "reason": "container removal, or an update in a start",
+    def _close(self, reason: Exception) -> None:
+        self._closed_until_s = asyncio.get_running_loop().time() + CLOSED_S
+        self._warn(f"The cgroup tree cannot be used for settling: {reason}")
+
+    # ---- update ----
+
+    async def _update(self, connection: Updater) -> dict[str, Exception]:
+        """Ask the runtime for what is due, one container's growth after the other."""
+        failed: dict[str, Exception] = {}
+        while not failed:
+            before = self._handlers.ledger
+            updates = self._handlers.take_due_updates(int(self._may_grow), calm=self._is_calm)
+            if not updates:
+                break
+            ids = [one.container_id for one in updates]
+            self._handlers.on_told(ids)
+            try:
+                await connection.update_containers(
+                    translate.update_messages(updates, ignore_failure=False), UPDATE_TIMEOUT_S
+                )
+            except Exception as error:  # noqa: BLE001  # whatever it was, it is told again
+                failed = dict.fromkeys(ids, error)
+            self._tell_again_what_events_changed(updates)
+            self._note(before, [one for one in ids if one not in failed], failed)
+        return failed
+
+    def _tell_again_what_events_changed(self, updates: Sequence[CpusetUpdate]) -> None:
+        """Doubt the containers that a reply told something else while the update waited."""
+        told = self._handlers.ledger.told
+        stale = {
+            one.container_id: one.cpus
+            for one in updates
+            if told.get(one.container_id, one.cpus) != one.cpus
         }
-        # A missing cgroup is one that has not started, or ended a moment ago.
-        serious = [one for one in failed.values() if not isinstance(one, FileNotFoundError)]
-        if serious:
-            fields["problem"] = serious[0]
-        level = logging.WARNING if serious else logging.INFO
-        log.log(level, "Settled %s", Fields(fields))
+        if stale:
+            self._handlers.doubt(stale, stale)
+
+    # ---- what became of it ----
+
+    def _note(self, before: Ledger, told: Sequence[str], failed: dict[str, Exception]) -> None:
+        """Count, and doubt what failed: it may have what it had before."""
+        self.status.settled += len(told)
+        self.status.failed += len(failed)
+        self._doubt(before, failed)
+        if told:
+            log.info("Settled %s", Fields({"updates": len(told), "reason": "container removal"}))
+            self.on_settled(told)
+
+    def _doubt(self, before: Ledger, ids: Collection[str]) -> None:
+        """Take note that these containers were not told, and may have what they had before."""
+        if ids:
+            may = {
+                one: before.told[one] | before.doubts.get(one, CpuSet.EMPTY)
+                for one in ids
+                if one in before.told
+            }
+            self._handlers.doubt(ids, may)
+
+    def _conclude(self, failed: dict[str, Exception]) -> None:
+        """Try again later what failed, as long as that makes sense."""
+        ledger = self._handlers.ledger
+        holdings = [ledger.holding(one) for one in failed]
+        self.status.unsettled = tuple(one.label for one in holdings if one is not None)
+        if not failed:
+            self._tries, self.status.problem = 0, ""
+            if self.status.way is not Way.REPLY:
+                self._warned = ""
+            return
+        first = next(iter(failed.values()))
+        self.status.problem = f"{type(first).__name__}: {first}"
+        self._warn(f"{len(failed)} containers could not be settled: {self.status.problem}")
+        if self._tries < RETRIES and self._way() is not Way.REPLY:
+            delay_s = min(RETRY_S * 2**self._tries, RETRY_MAX_S)
+            self._tries += 1
+            self.status.retries += 1
+            self._retry = asyncio.get_running_loop().call_later(delay_s, self._due.set)
+
+    def _cancel_retry(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
+    def _warn(self, problem: str) -> None:
+        """Log a problem once, until all is settled again."""
+        if problem != self._warned:
+            self._warned = problem
+            log.warning("%s", problem)
+
+
+def _is_closed(error: Exception) -> bool:
+    """Tell whether the next write will meet this error as well."""
+    return isinstance(error, PermissionError) or (
+        isinstance(error, OSError) and error.errno == errno.EROFS
+    )
+
+
+async def _nothing() -> None:
+    """Do nothing: nobody compares."""
+
+
+def _ignore(ids: Collection[str]) -> None:
+    """Do nothing: nobody looks."""

@@ -108,8 +108,16 @@ def adjustment_message(adjustment: Adjustment) -> messages.ContainerAdjustment:
     return messages.cpu_adjustment(str(adjustment.cpus), str(adjustment.mems))
 
 
-def update_messages(updates: Iterable[CpusetUpdate]) -> list[messages.ContainerUpdate]:
-    """Return the messages that give running containers their cpusets, in the same order."""
+def update_messages(
+    updates: Iterable[CpusetUpdate], *, ignore_failure: bool = True
+) -> list[messages.ContainerUpdate]:
+    """Return the messages that give running containers their cpusets, in the same order.
+
+    Args:
+        updates: The updates.
+        ignore_failure: Whether the rest shall go well if one fails, as in a reply. Outside of
+            a reply a failure is told only without this.
+    """
     # Most updates of a reply give the same cpuset to many containers, so its message is
     # made once: a reply with hundreds of updates is the dearest that a handler makes.
     cpusets: dict[tuple[int, int], messages.LinuxContainerUpdate] = {}
@@ -122,7 +130,7 @@ def update_messages(updates: Iterable[CpusetUpdate]) -> list[messages.ContainerU
             cpusets[key] = linux
         result.append(
             messages.ContainerUpdate(
-                container_id=update.container_id, linux=linux, ignore_failure=True
+                container_id=update.container_id, linux=linux, ignore_failure=ignore_failure
             )
         )
     return result

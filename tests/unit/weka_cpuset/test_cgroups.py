@@ -39,10 +39,12 @@ def test_cpus_and_memory_nodes_are_written(tmp_path: Path, hierarchy: str) -> No
     group = tmp_path / hierarchy / "kubepods" / "podU" / "ID"
     group.mkdir(parents=True)
     (tmp_path / hierarchy / "cpuset.cpus").touch()
+    (group / "cpuset.cpus").touch()
     tree = CpusetTree(tmp_path)
     tree.write("/kubepods/podU/ID", CpuSet.of([0, 2, 3]), CpuSet.EMPTY)
     assert (group / "cpuset.cpus").read_text() == "0,2-3"
     assert not (group / "cpuset.mems").exists()
+    (group / "cpuset.mems").touch()
     tree.write("/kubepods/podU/ID", CpuSet.of([0]), CpuSet.of([1]))
     assert (group / "cpuset.mems").read_text() == "1"
 

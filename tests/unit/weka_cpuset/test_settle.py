@@ -1,15 +1,21 @@
 """Settling: what no reply could carry is written after a moment of quiet, once."""
 
 import asyncio
+import contextlib
 import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+import nri
 from nri import Event, messages
 from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start, stop
+from weka_cpuset.audit import Auditor
+from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
-from weka_cpuset.settle import LATEST_S, QUIET_S, Settler
+from weka_cpuset.settings import Way
+from weka_cpuset.settle import CALM_S, LATEST_S, QUIET_S, RETRIES, Settler
 
 ALL = CpuSet.of(range(8))
 
@@ -21,18 +27,26 @@ class Kernel:
     written: list[tuple[str, CpuSet]] = dataclasses.field(default_factory=list)
     failure: Exception | None = None
     enforced: dict[str, CpuSet] = dataclasses.field(default_factory=dict)
+    missing: str = ""
     attempts: list[str] = dataclasses.field(default_factory=list)
 
-    def read_cpus(self, path: str) -> CpuSet:
+    def read(self, path: str) -> Enforced:
         """Return what is enforced for a cgroup that exists."""
         if path not in self.enforced:
             raise FileNotFoundError(path)
-        return self.enforced[path]
+        return Enforced(self.enforced[path], CpuSet.EMPTY, None)
+
+    def is_dead(self, path: str) -> bool:
+        """Return False."""
+        del path
+        return False
 
     def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
         """Note a write, or fail."""
         del mems
         self.attempts.append(path)
+        if path == self.missing:
+            raise FileNotFoundError(path)
         if self.failure is not None:
             raise self.failure
         self.written.append((path, cpus))
@@ -77,6 +91,8 @@ async def test_storm_of_releases_costs_one_write_per_container() -> None:
     owners = [create(f"owner-{number}", 1000) for number in range(5)]
     for owner in owners:
         start(handlers, owner)
+    await asyncio.sleep(CALM_S * 2)
+    kernel.written.clear()
     for owner in owners:
         remove(handlers, owner)
         await asyncio.sleep(QUIET_S / 4)
@@ -98,7 +114,7 @@ async def test_deleting_fifty_pods_at_once_updates_each_shared_container_once() 
     owners = [create(f"owner-{number}", 1000) for number in range(50)]
     for owner in owners:
         start(handlers, owner)
-    await asyncio.sleep(QUIET_S * 1.5)
+    await asyncio.sleep(CALM_S * 1.5)
     kernel.written.clear()
     assert not any(stop(handlers, owner).update for owner in owners)
     await asyncio.sleep(QUIET_S * 1.5)
@@ -168,7 +184,9 @@ async def test_after_a_restart_the_kernel_is_compared_with_the_record() -> None:
     """A container whose kernel cpuset is not the one on record is written again, no other."""
     handlers = Handlers(EIGHT, Rules(), dry_run=False)
     kernel = Kernel(enforced={"/kubepods/wrong": ALL, "/kubepods/right": CpuSet.of(range(2, 8))})
-    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    settler = Settler(handlers, kernel)
+    settler.verify = Auditor(handlers, kernel, 10.0).look
+    settling = asyncio.create_task(settler.run())
     requests = [create("owner", 2000), shared("wrong"), shared("right"), shared("gone")]
     for request, cpus in zip(requests, ("0-1", "2-7", "2-7", "2-7"), strict=True):
         request.container.state = messages.ContainerState.CONTAINER_RUNNING
@@ -192,7 +210,7 @@ async def test_failed_write_stops_the_pass() -> None:
     start(handlers, create("owner", 1000))
     remove(handlers, create("owner", 1000))
     kernel.failure = PermissionError("read-only")
-    await asyncio.sleep(QUIET_S * 1.5)
+    await asyncio.sleep(CALM_S * 1.2)
     assert len(kernel.attempts) == 1
     settling.cancel()
 
@@ -203,7 +221,11 @@ async def test_creation_that_failed_after_the_reply_leaves_nothing_wrong() -> No
     """A reply that the runtime threw away is noticed by its effect, and made good."""
     handlers = Handlers(EIGHT, Rules(), dry_run=False)
     kernel = Kernel(enforced={"/kubepods/web": ALL})
-    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    settler = Settler(handlers, kernel)
+    auditor = Auditor(handlers, kernel, 10.0)
+    settler.verify = auditor.look
+    auditing = asyncio.create_task(auditor.run())
+    settling = asyncio.create_task(settler.run())
     start(handlers, shared("web"))
     owned = start(handlers, create("owner", 1000))
     # The update of web in that reply took effect; the next reply's does not.
@@ -212,8 +234,9 @@ async def test_creation_that_failed_after_the_reply_leaves_nothing_wrong() -> No
     handlers.create_container(failed)
     stop(handlers, failed)
     kernel.enforced["/kubepods/web"] = ALL
-    await asyncio.sleep(QUIET_S * 1.5)
-    assert kernel.written == [("/kubepods/web", ALL - owned)]
+    await asyncio.sleep(2 * CALM_S)
+    assert kernel.written[-1] == ("/kubepods/web", ALL - owned)
+    auditing.cancel()
     settling.cancel()
 
 
@@ -227,9 +250,178 @@ async def test_defect_in_a_pass_does_not_end_the_agent(
     settler = Settler(handlers, kernel)
     settling = asyncio.create_task(settler.run())
     with monkeypatch.context() as broken:
-        broken.setattr(handlers, "take_due_updates", lambda: 1 // 0)
+        broken.setattr(handlers, "take_due_updates", None)
         settler.wake()
         await asyncio.sleep(1)
     assert "Settling failed" in caplog.text
     assert not settling.done()
     settling.cancel()
+
+
+class Runtime:
+    """A runtime that takes updates outside of events, and may fail or be told of events."""
+
+    def __init__(self, nri_version: str = "v0.12.1") -> None:
+        self.runtime = nri.RuntimeInfo("test", "1", nri_version, None, None)
+        self.requests: list[list[messages.ContainerUpdate]] = []
+        self.failures = 0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    async def update_containers(
+        self, updates: Sequence[messages.ContainerUpdate], timeout_s: float
+    ) -> None:
+        """Take updates."""
+        del timeout_s
+        self.requests.append(list(updates))
+        await asyncio.sleep(0.01)
+        self.meanwhile()
+        if self.failures:
+            self.failures -= 1
+            raise nri.StatusError(nri.Status.UNKNOWN, "NRI update of some containers failed")
+
+    @property
+    def told(self) -> list[tuple[str, CpuSet]]:
+        """Return what was asked for, in order."""
+        return [
+            (one.container_id, CpuSet.parse(one.linux.resources.cpu.cpus))
+            for request in self.requests
+            for one in request
+        ]
+
+
+@contextlib.contextmanager
+def settling_by(
+    way: Way, runtime: Runtime | None, kernel: Kernel, handlers: Handlers
+) -> Iterator[Settler]:
+    """Settle by a way for the length of a `with` block."""
+    settler = Settler(handlers, kernel, way)
+    settler.use(runtime)
+    task = asyncio.create_task(settler.run())
+    try:
+        yield settler
+        assert not task.done()
+    finally:
+        task.cancel()
+
+
+async def one_release(handlers: Handlers) -> None:
+    """Leave something to settle: a container must grow."""
+    start(handlers, shared("web"))
+    start(handlers, create("owner", 2000))
+    await asyncio.sleep(2 * CALM_S)
+    remove(handlers, create("owner", 2000))
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("way", "nri_version", "taken"),
+    [
+        (Way.AUTO, "v0.12.1", Way.UPDATE),
+        (Way.AUTO, "v0.12.0", Way.REPLY),
+        (Way.AUTO, "", Way.REPLY),
+        (Way.UPDATE, "", Way.UPDATE),
+        (Way.CGROUP, "v0.12.1", Way.REPLY),
+        (Way.REPLY, "v0.12.1", Way.REPLY),
+    ],
+)
+async def test_way_where_the_cgroup_tree_is_read_only(
+    way: Way, nri_version: str, taken: Way, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The runtime is asked only where that cannot dead-lock it, or when the settings insist."""
+    handlers = Handlers(EIGHT, Rules(), dry_run=False)
+    kernel, runtime = Kernel(failure=PermissionError("read-only")), Runtime(nri_version)
+    with settling_by(way, runtime, kernel, handlers) as settler:
+        await one_release(handlers)
+        await asyncio.sleep(30)
+        assert settler.status.way is taken
+        assert runtime.told == ([("web", ALL)] if taken is Way.UPDATE else [])
+    assert caplog.text.count("The cgroup tree cannot be used") <= 1
+    other = create("other", 1000)
+    start(handlers, other)
+    carried = stop(handlers, other).update
+    told = {one.container_id: CpuSet.parse(one.linux.resources.cpu.cpus) for one in carried}
+    if taken is Way.REPLY:
+        assert told == {"web": ALL}
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_each_update_lets_one_container_grow() -> None:
+    """Events get their turn between the containers of a large release."""
+    handlers, runtime = Handlers(EIGHT, Rules(), dry_run=False), Runtime()
+    with settling_by(Way.UPDATE, runtime, Kernel(), handlers):
+        for number in range(5):
+            start(handlers, shared(f"web-{number}"))
+        await one_release(handlers)
+        await asyncio.sleep(5)
+    assert [1] * 6 == [len(request) for request in runtime.requests]
+    assert {cpus for _, cpus in runtime.told} == {ALL}
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_event_that_overtakes_an_update_has_the_last_word() -> None:
+    """A reply shrinks a container whose growth waits at the runtime: it is told again at once."""
+    handlers, runtime = Handlers(EIGHT, Rules(), dry_run=False), Runtime()
+    owned: list[CpuSet] = []
+
+    def overtake() -> None:
+        if not owned:
+            owned.append(start(handlers, create("late", 1000)))
+
+    with settling_by(Way.UPDATE, runtime, Kernel(), handlers):
+        await one_release(handlers)
+        runtime.meanwhile = overtake
+        await asyncio.sleep(10)
+    assert runtime.told[-1] == ("web", ALL - owned[0])
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+@pytest.mark.parametrize("failures", [1, RETRIES - 1, RETRIES])
+async def test_failing_update_is_repeated_later_and_later(
+    failures: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What fails once, or some times, is settled in the end, with one warning."""
+    handlers, runtime = Handlers(EIGHT, Rules(), dry_run=False), Runtime()
+    with settling_by(Way.UPDATE, runtime, Kernel(), handlers) as settler:
+        await one_release(handlers)
+        runtime.failures = failures
+        await asyncio.sleep(600)
+        assert runtime.told == [("web", ALL)] * (failures + 1)
+        status = settler.status
+        assert (status.unsettled, status.problem) == ((), "")
+        assert (status.failed, status.retries) == (failures, failures)
+    assert caplog.text.count("could not be settled") == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_update_that_always_fails_is_given_up_and_stays_visible() -> None:
+    """After some minutes only replies carry it; the status names the container and the reason."""
+    handlers, runtime = Handlers(EIGHT, Rules(), dry_run=False), Runtime()
+    with settling_by(Way.UPDATE, runtime, Kernel(), handlers) as settler:
+        await one_release(handlers)
+        runtime.failures = 1000
+        await asyncio.sleep(3600)
+        assert len(runtime.requests) == RETRIES + 1
+        assert settler.status.unsettled == ("default/web/main",)
+        assert "NRI update of some containers failed" in settler.status.problem
+    carried = stop(handlers, create("unknown", 1000)).update
+    assert [one.container_id for one in carried] == ["web"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_that_has_gone_drops_out() -> None:
+    """One without a cgroup, where others have theirs, is neither repeated nor warned of."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    with settling_by(Way.AUTO, None, kernel, handlers) as settler:
+        start(handlers, shared("gone"))
+        await one_release(handlers)
+        kernel.missing = "/kubepods/gone"
+        await asyncio.sleep(600)
+        assert settler.status.gone == 1
+        assert settler.status.failed == 0
+    assert kernel.attempts.count("/kubepods/gone") == 1
