@@ -147,7 +147,8 @@ class Plugins:
         self._event_lock = asyncio.Lock()
         self._library_lock = asyncio.Lock()
         self._sync_lock = ReadWriteLock() if kind.has_sync_lock else None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # In order: what ends them all together must do so in the same order each time.
+        self._tasks: dict[asyncio.Task[Any], None] = {}
         self._listener: socket.socket | None = None
 
     def open(self, path: Path) -> None:
@@ -355,6 +356,6 @@ class Plugins:
 
     def _spawn(self, work: Coroutine[Any, Any, _R], name: str) -> "asyncio.Task[_R]":
         task = clock.spawn(work, name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
         return task

@@ -138,7 +138,8 @@ class Runtime:
         self._coming: dict[str, Container] = {}
         self._known: set[str] = set()
         self._delivered_before = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # In order: what ends them all together must do so in the same order each time.
+        self._tasks: dict[asyncio.Task[Any], None] = {}
         self._plugins: Plugins | None = None
         self._swapped: list[tuple[Event, Sandbox, Container | None]] = []
 
@@ -476,8 +477,8 @@ class Runtime:
             work.close()
             raise RuntimeAway
         task = asyncio.create_task(self._lock(self._plugins, work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
         # A task that is cancelled before its first step never comes to its work.
         task.add_done_callback(lambda _: work.close())
         try:
@@ -536,8 +537,8 @@ class Runtime:
         self._observer.exited(container)
         if self._plugins is not None:
             task = clock.spawn(self._notice(container), "notice of an exit")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
 
     async def _notice(self, container: Container) -> None:
         """Notice the end of a process, which trails it."""
