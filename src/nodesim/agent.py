@@ -10,6 +10,7 @@ import nri
 from nodesim.kernel import Kernel
 from weka_cpuset.daemon import Agent, Host
 from weka_cpuset.engine import Topology
+from weka_cpuset.offload import at_once
 from weka_cpuset.record.file import RecordFile
 from weka_cpuset.record.recorder import Recorder
 from weka_cpuset.record.sink import open_file
@@ -44,7 +45,7 @@ class AgentProcess:
         self._settings = settings
         # The agent's jitter is part of the simulation: the same each time.
         draw = Random(0).random  # noqa: S311  # jitter
-        self._host = Host(read_topology, lambda: kernel.online, kernel, draw)
+        self._host = Host(read_topology, lambda: kernel.online, kernel, draw, at_once)
         self._on_end = on_end
         self._agent: Agent | None = None
         self._recording: RecordFile | None = None

@@ -26,6 +26,7 @@ from weka_cpuset.engine import CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
 from weka_cpuset.logs import Fields
+from weka_cpuset.offload import Offload, in_thread
 from weka_cpuset.record.recorder import Recorder
 from weka_cpuset.settings import NriSettings, Settings
 from weka_cpuset.settle import Settler
@@ -78,12 +79,14 @@ class Host:
         read_online: Reads which cpus are online; called each second, so it must be cheap.
         cpusets: What the kernel enforces for each container.
         draw: Returns a random number from 0 up to 1, for the spread of pauses.
+        offload: Runs what may hang where it holds up nobody.
     """
 
     read_topology: Callable[[], Topology]
     read_online: Callable[[], CpuSet]
     cpusets: Cpusets
     draw: Callable[[], float] = random.random  # jitter, no secret
+    offload: Offload = in_thread
 
     @classmethod
     def real(cls, settings: Settings) -> "Host":
@@ -265,7 +268,7 @@ class Agent:
         # In a dry run nothing is as the ledger says, and nobody shall be told so.
         if not settings.dry_run:
             self.settler.verify = self.auditor.look
-        self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology)
+        self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology, host.offload)
 
     async def work(self) -> None:
         """Keep the plugin registered and its containers settled, until cancelled.

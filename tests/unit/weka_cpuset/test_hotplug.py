@@ -12,6 +12,7 @@ from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
 from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import LOOK_S, Hotplug
+from weka_cpuset.offload import at_once
 from weka_cpuset.sysfs import TopologyUnreadable
 
 ALL = CpuSet.of(range(8))
@@ -45,7 +46,9 @@ class Sysfs:
 @contextlib.contextmanager
 def watched(handlers: Handlers, sysfs: Sysfs) -> Iterator[None]:
     """Look at the online cpus for the length of a `with` block."""
-    task = asyncio.create_task(Hotplug(handlers, sysfs.read_online, sysfs.read_topology).run())
+    task = asyncio.create_task(
+        Hotplug(handlers, sysfs.read_online, sysfs.read_topology, at_once).run()
+    )
     try:
         yield
         assert not task.done()
