@@ -261,6 +261,7 @@ class Agent:
         rules = Rules(settings.cpus.reserved, settings.cpus.min_shared, settings.cpus.burst_max)
         self.handlers = Handlers(self._topology, rules, dry_run=settings.dry_run, recorder=recorder)
         self._supervisor = Supervisor(settings.nri, endpoint, self.handlers, host, notifier)
+        self.handlers.is_dead = host.cpusets.is_dead
         self.settler = Settler(self.handlers, host.cpusets, settings.settle.way)
         self.auditor = Auditor(self.handlers, host.cpusets, settings.audit.interval_s)
         self.settler.on_settled = self.auditor.note_settled

@@ -18,6 +18,7 @@ from weka_cpuset.engine import (
     CpuSet,
     CpusetUpdate,
     Create,
+    Dead,
     Decision,
     Doubt,
     Ledger,
@@ -57,6 +58,10 @@ GROWTH_PER_REPLY = 8
 """How many shared containers may grow with one reply where nothing settles: an update costs
 the runtime about 10 ms under a lock of the whole node, and whatever comes next waits for it."""
 
+DEAD_READS_MAX = 256
+"""How many cgroups are looked at, at most, before a container is refused for lack of cpus: a
+read takes some ten microseconds, so all together some milliseconds."""
+
 _MESSAGES = {
     Outcome.PLACED: "Placed container %s",
     Outcome.UNCHANGED: "Kept container %s",
@@ -85,6 +90,8 @@ class Handlers:
             differ from what the kernel enforces.
         on_unsettled: Called after an event that leaves something for later.
         on_burst: Called after each creation that takes cpus off the pool.
+        is_dead: Tells whether the cgroup at a path is known to have no process. Asked only
+            before a container would be refused for lack of cpus.
         on_told: Called with the ids of containers for which a reply has a cpuset: the
             kernel has it once the runtime has come to that part of the reply.
         growth_per_reply: How many shared containers may grow with a reply. A settler that
@@ -99,6 +106,7 @@ class Handlers:
         self.unverified = False
         self.on_unsettled: Callable[[], None] = _nobody
         self.on_burst: Callable[[], None] = _nobody
+        self.is_dead: Callable[[str], bool] = _never
         self.on_told: Callable[[Collection[str]], None] = _tell_nobody
         self.growth_per_reply = GROWTH_PER_REPLY
         self._topology = topology
@@ -295,6 +303,8 @@ class Handlers:
         started_ns = time.perf_counter_ns()
         before = self.ledger
         decision = self._ask(Happened(event, self.growth_per_reply))
+        if decision.refusal is not None and decision.refusal.more_cpus_help:
+            decision = self._ask_without_the_dead(event, decision)
         ended = before.holding(subject) if decision.outcome is Outcome.RELEASED else None
         if ended is not None and ended.phase is Phase.CREATED:
             # It never started: its creation may have failed after our reply, and then the
@@ -312,6 +322,24 @@ class Handlers:
         if decision.refusal is not None and not self._dry_run:
             raise nri.Refusal(str(decision.refusal))
         return decision
+
+    def _ask_without_the_dead(self, event: EngineEvent, refused: Decision) -> Decision:
+        """Release the holders without a process, if there are any, and decide once more.
+
+        Pods that are deleted by force and created again at once come before the events that
+        end their predecessors. Who would be refused gains by the few reads that it takes to
+        see that; all other events read nothing.
+        """
+        holders = [one for one in self.ledger.holdings() if one.phase is Phase.RUNNING]
+        # Owners come first in the list; beyond this bound a refusal costs less than the wait.
+        dead = [one for one in holders[:DEAD_READS_MAX] if self.is_dead(one.container.cgroup)]
+        if not dead:
+            return refused
+        labels = ", ".join(one.label for one in dead)
+        log.info("Released containers without a process %s", Fields({"containers": labels}))
+        self._ask(Happened(Dead(frozenset(one.id for one in dead))))
+        self.on_unsettled()
+        return self._ask(Happened(event, self.growth_per_reply))
 
     @overload
     def _ask(self, question: Happened) -> Decision: ...
@@ -377,6 +405,11 @@ def _fields(name: str, subject: str, before: Ledger, decision: Decision) -> dict
 
 def _nobody() -> None:
     """Do nothing: nobody settles."""
+
+
+def _never(path: str) -> bool:  # noqa: ARG001  # nobody can tell
+    """Say no: nothing is known."""
+    return False
 
 
 def _tell_nobody(ids: Collection[str]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weka_cpuset.cgroups import CpusetTree, relative_path
+from weka_cpuset.cgroups import EFFECTIVE_FILES, CpusetTree, relative_path
 from weka_cpuset.engine import CpuSet
 
 
@@ -54,3 +54,44 @@ def test_missing_cgroup_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         CpusetTree(tmp_path).write("/kubepods/gone", CpuSet.of([0]), CpuSet.EMPTY)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("hierarchy", ["", "cpuset"], ids=["v2", "v1"])
+def test_container_is_dead_only_when_no_process_is_left_in_or_below_it(
+    tmp_path: Path, hierarchy: str
+) -> None:
+    """A process in a child cgroup counts; a cgroup that is not there proves nothing."""
+    group = tmp_path / hierarchy / "kubepods" / "ID"
+    (group / "child").mkdir(parents=True)
+    (tmp_path / hierarchy / "cpuset.cpus").touch()
+    below = group / "child" / "cgroup.procs"
+
+    def has(processes: str) -> None:
+        (group / "cgroup.procs").touch()
+        below.write_text(processes)
+        (group / "cgroup.events").write_text(f"populated {int(bool(processes))}\nfrozen 0\n")
+
+    tree = CpusetTree(tmp_path)
+    has("17\n")
+    assert not tree.is_dead("/kubepods/ID")
+    has("")
+    assert tree.is_dead("/kubepods/ID")
+    assert not tree.is_dead("/kubepods/gone")
+    assert not tree.is_dead("")
+
+
+@pytest.mark.parametrize("hierarchy", ["", "cpuset"], ids=["v2", "v1"])
+def test_what_is_enforced_is_read_back(tmp_path: Path, hierarchy: str) -> None:
+    """Cpus, nodes and what is left of the cpus; older kernels do not tell the last."""
+    group = tmp_path / hierarchy / "kubepods" / "ID"
+    group.mkdir(parents=True)
+    (tmp_path / hierarchy / "cpuset.cpus").touch()
+    (group / "cpuset.cpus").write_text("0-3\n")
+    (group / "cpuset.mems").write_text("0\n")
+    tree = CpusetTree(tmp_path)
+    cpus, mems = CpuSet.of(range(4)), CpuSet.of([0])
+    assert tree.read("/kubepods/ID") == (cpus, mems, None)
+    (group / EFFECTIVE_FILES[bool(hierarchy)]).write_text("0-1\n")
+    assert tree.read("/kubepods/ID") == (cpus, mems, CpuSet.of(range(2)))
+    (group / "cpuset.cpus").write_text("\n")
+    assert tree.read("/kubepods/ID").cpus == CpuSet.EMPTY

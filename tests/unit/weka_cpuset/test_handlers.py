@@ -301,3 +301,38 @@ def test_fault_is_logged_with_its_traceback(
     assert record.levelname == "ERROR"
     assert "CreateContainer" in record.getMessage()
     assert record.exc_info is not None
+
+
+def test_forced_deletion_and_creation_at_once_succeeds(handlers: Handlers) -> None:
+    """The stop of the old containers is still on its way; they have no process any more."""
+    old = [create(f"old-{index}", 4000) for index in range(2)]
+    new = [create(f"new-{index}", 4000) for index in range(2)]
+    for one in old:
+        one.container.linux.cgroups_path = f"/{one.container.id}"
+        start(handlers, one)
+    asked: list[str] = []
+
+    def is_dead(path: str) -> bool:
+        asked.append(path)
+        return True
+
+    with pytest.raises(nri.Refusal):
+        handlers.create_container(new[0])
+    handlers.is_dead = is_dead
+    cpus = [start(handlers, one) for one in new]
+    assert cpus[0].isdisjoint(cpus[1])
+    assert sorted(asked) == ["/old-0", "/old-1"]
+    handlers.ledger.check()
+    for one in old:
+        assert not stop(handlers, one).update
+    assert len(handlers.ledger) == 2
+
+
+def test_living_and_starting_holders_keep_their_cpus(handlers: Handlers) -> None:
+    """One with a process is not released, nor one that has not started and cannot have any."""
+    start(handlers, create("living", 4000))
+    handlers.create_container(create("starting", 4000))
+    handlers.is_dead = lambda path: path == "/starting"
+    with pytest.raises(nri.Refusal):
+        handlers.create_container(create("new", 4000))
+    assert len(handlers.ledger) == 2
