@@ -69,6 +69,7 @@ class _Tenant:
         excused_until_s: It need not be right before; infinite while the agent is away.
         misplaced: Whether there may be no place for it: it came while the agent could not
             say no, or cpus went offline. Then it may share instead.
+        astray: Whether the kernel may still enforce something else than the agent wanted.
         told: Whether it was reported wrong already.
     """
 
@@ -79,6 +80,7 @@ class _Tenant:
     mems: CpuSet
     excused_until_s: float = -math.inf
     misplaced: bool = False
+    astray: bool = False
     told: bool = False
 
     @property
@@ -114,6 +116,9 @@ class Surroundings(Protocol):
 
     def promised(self) -> CpuSet:
         """Return the cpus of owners that are created and do not run yet."""
+
+    def shares(self, container_id: str) -> bool:
+        """Tell whether the agent says that it found no place for an integer container."""
 
 
 class Checker:
@@ -179,11 +184,19 @@ class Checker:
         self._enter(one)
         self._judge(one)
 
+    def started(self, container_id: str) -> None:
+        """The agent was told that a container runs: it can see to it from now on."""
+        one = self._waiting.get(container_id)
+        if one is not None and self._connected:
+            one.excused_until_s = min(one.excused_until_s, self._around.now_s + DEADLINE_S)
+
     def changed(self, container_id: str, cpus: CpuSet, mems: CpuSet) -> None:
         """The kernel enforces other cpus for a live container."""
         one = self._tenants[container_id]
-        if self._connected and one.id in self._waiting and one.cpus != cpus.mask:
-            self._absolve(one)
+        if self._connected and one.cpus != cpus.mask:
+            one.astray = False
+            if one.id in self._waiting:
+                self._absolve(one)
         self._leave(one)
         one.cpus, one.mems = cpus.mask, mems
         self._enter(one)
@@ -227,6 +240,9 @@ class Checker:
     def agent_left(self) -> None:
         """The agent is not connected any more: what is not right stays so for now."""
         self._connected = False
+        for one in self._tenants.values():
+            if one.misplaced or one.astray:
+                self._waiting[one.id] = one
         for one in self._waiting.values():
             one.excused_until_s = math.inf
 
@@ -266,13 +282,16 @@ class Checker:
     def look(self) -> None:
         """Judge what should have been put right by now."""
         now_s = self._around.now_s
-        for one in self._tenants.values():
-            if one.misplaced and one.id not in self._waiting and self._has_its_place(one):
-                one.misplaced = False
         for one in tuple(self._waiting.values()):
             if one.excused_until_s <= now_s:
                 self._absolve(one)
                 self._judge(one)
+        if self._connected and not self._waiting:
+            # Everybody is where he shall be: who owns cpus now has found his place.
+            for one in self._tenants.values():
+                if one.misplaced:
+                    self._enter(one)
+                    one.misplaced = one.id not in self._owners
 
     def at_rest(self) -> None:
         """Judge everything: nothing is under way, so everybody has what he shall have."""
@@ -324,6 +343,9 @@ class Checker:
     def _judge_overlaps(self, one: _Tenant) -> None:
         """Judge rule 1 between one container and all others."""
         for owner, other in self._overlaps(one):
+            if self._shares(owner):
+                self._disown(owner)
+                continue
             key = (owner.id, other.id)
             if key in self._exposed:
                 continue
@@ -393,46 +415,35 @@ class Checker:
     # ---- bookkeeping ----
 
     def _disown(self, one: _Tenant) -> None:
-        """Take an owner's cpus for shared ones."""
-        del self._owners[one.id]
+        """Take an owner's cpus for shared ones, if it is one."""
+        if self._owners.pop(one.id, None) is None:
+            return
         self._owned = 0
         for owner in self._owners.values():
             self._owned |= owner.cpus
 
     def _enter(self, one: _Tenant) -> None:
-        if one.cpus & self._owned:
-            for owner in tuple(self._owners.values()):
-                if owner.cpus & one.cpus and _may_share(owner):
-                    self._disown(owner)
-        if one.owned and not (_may_share(one) and self._is_beside_others(one)):
+        if one.owned and not self._shares(one):
             self._owners[one.id] = one
             self._owned |= one.cpus
 
-    def _is_beside_others(self, one: _Tenant) -> bool:
-        """Tell whether others run where a container runs."""
-        return any(other.cpus & one.cpus for other in self._tenants.values() if other is not one)
+    def _shares(self, one: _Tenant) -> bool:
+        """Tell whether a container that should own its cpus found no place.
 
-    def _has_its_place(self, one: _Tenant) -> bool:
-        """Tell whether a container, for which there may be no place, has one.
-
-        One that shares can have as many cpus as it asked for, by chance. But then these are
-        all that are left.
+        Its size does not tell: what is left to share can be as large, by chance.
         """
-        others = 0
-        for owner in self._owners.values():
-            others |= owner.cpus if owner is not one else 0
-        left = self._online & ~others & ~one.forbidden
-        return one.id in self._owners and one.cpus != left
+        unsure = one.misplaced and isinstance(one.demand, IntegerDemand)
+        return unsure and self._around.shares(one.id)
 
     def _leave(self, one: _Tenant) -> None:
         if self._exposed:
             self._measure(one.id)
-        if one.id in self._owners:
-            self._disown(one)
+        self._disown(one)
 
     def _excuse(self, one: _Tenant, patience_s: float) -> None:
         until_s = self._around.now_s + patience_s if self._connected else math.inf
         one.excused_until_s = max(one.excused_until_s, until_s)
+        one.astray = True
         self._waiting[one.id] = one
 
     def _absolve(self, one: _Tenant) -> None:
@@ -450,11 +461,6 @@ class Checker:
     def _report(self, rule: int, one: _Tenant, text: str) -> None:
         one.told = True
         self.report(rule, f"{one.label} {text}")
-
-
-def _may_share(one: _Tenant) -> bool:
-    """Tell whether an integer container may have to share, for want of a place."""
-    return one.misplaced and isinstance(one.demand, IntegerDemand)
 
 
 def _both_annotated(one: _Tenant, other: _Tenant) -> bool:

@@ -6,6 +6,7 @@ whoever looks on see it.
 
 import asyncio
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,15 @@ from nodesim.workload import Resources
 from nri import Event
 from weka_cpuset import settings
 from weka_cpuset.engine import AnnotatedDemand, Class, CpuSet, Demand, IntegerDemand, Rules
+
+_PATIENCE_S = {
+    # The agent learns of it when it is told that the container has started.
+    Mishap.START: math.inf,
+    Mishap.LOST: AUDIT_DEADLINE_S,
+    Mishap.FAILED: AUDIT_DEADLINE_S,
+    Mishap.UNANSWERED: DEADLINE_S,
+}
+"""How long the agent has to put things right, in seconds."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -217,10 +227,15 @@ class Host:
         self._demands[container.id] = demand
         newcomer = Newcomer(container.id, container.label, demand, cgroup.cpus, cgroup.mems)
         if container.answered:
-            self.checker.created(newcomer, DEADLINE_S if container.passed_over else 0.0)
+            self.checker.created(newcomer, math.inf if container.passed_over else 0.0)
         else:
             self.checker.unplaced(newcomer)
         self._show_change(container, cgroup.cpus)
+
+    def started(self, container: Container) -> None:
+        """Plugins were told that a container runs."""
+        self.tick()
+        self.checker.started(container.id)
 
     def resized(self, container: Container, resources: Resources, *, answered: bool) -> None:
         """A container's new resources are about to be applied; a plugin may have had a say."""
@@ -249,8 +264,7 @@ class Host:
     def mishap(self, container: Container, mishap: Mishap) -> None:
         """Something kept a container from getting what the agent wanted for it."""
         self.tick()
-        known = mishap in (Mishap.START, Mishap.UNANSWERED)
-        self.checker.excuse(container.id, DEADLINE_S if known else AUDIT_DEADLINE_S)
+        self.checker.excuse(container.id, _PATIENCE_S[mishap])
         self.note(EntryKind.RUNTIME, container.label, mishap.value)
 
     def plugin_synchronized(self, name: str) -> None:
@@ -297,6 +311,12 @@ class Host:
                 if _class_of(demand) is not Class.SHARED:
                     promised |= CpuSet.parse(one.cpus)
         return promised
+
+    def shares(self, container_id: str) -> bool:
+        """Tell whether the agent says that it found no place for an integer container."""
+        agent = self.agent.agent
+        holding = agent.handlers.ledger.holding(container_id) if agent is not None else None
+        return holding is None or holding.cpus is None
 
     # ---- inside ----
 

@@ -87,6 +87,9 @@ class Observer(Protocol):
     def made(self, container: Container) -> None:
         """A container has a cgroup from now on."""
 
+    def started(self, container: Container) -> None:
+        """Plugins were told that a container runs."""
+
     def resized(self, container: Container, resources: Resources, *, answered: bool) -> None:
         """A container's new resources are about to be applied; a plugin may have had a say."""
 
@@ -358,6 +361,7 @@ class Runtime:
                 container.spec.life_s, self._exit, container, container.spec.exit_code
             )
         await self._tell(Event.POST_START_CONTAINER, container.sandbox, container)
+        self._observer.started(container)
 
     async def _stop(self, container: Container, grace_s: float) -> None:
         if container.phase is Phase.RUNNING and not container.spec.heeds_term:

@@ -90,6 +90,9 @@ class Plugin:
         """No runtime calls this."""
         raise AssertionError
 
+    def answered(self, method: nri.Method, took_s: float) -> None:
+        """Do nothing."""
+
     def fault(self, method: nri.Method, error: Exception) -> None:
         """Let a defect of the test be seen."""
         raise AssertionError(method) from error
@@ -116,6 +119,9 @@ class Notes:
 
     def made(self, container: Container) -> None:
         """A container has a cgroup."""
+
+    def started(self, container: Container) -> None:
+        """Plugins were told of a start."""
 
     def resized(self, container: Container, resources: Resources, *, answered: bool) -> None:
         """A container is resized."""
