@@ -7,6 +7,7 @@ the event loop gets a turn between batches, and the trunk is not read meanwhile.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar, cast
@@ -56,6 +57,12 @@ class Service(Protocol):
     def fault(self, method: Method, error: Exception) -> None:
         """Is told once of every exception that `handle` should not have raised."""
 
+    def answered(self, method: Method, took_s: float) -> None:
+        """Is told how long a request took, in seconds, from the read that brought it to its answer.
+
+        Not called where `handle` has promised an answer.
+        """
+
 
 class Connection(asyncio.Protocol):
     """One trunk. Create it inside the running event loop, then give it to a transport.
@@ -71,9 +78,10 @@ class Connection(asyncio.Protocol):
         self._limits = session.limits
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._queue: deque[RequestReceived] = deque()
+        self._queue: deque[tuple[RequestReceived, float]] = deque()
         self._turn: asyncio.Handle | None = None
         self._calls: dict[int, asyncio.Future[Message]] = {}
+        self._read_s = 0.0
         self._handling = False
         self._ended = False
         self._reason: NriError | None = None
@@ -176,6 +184,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the session, and handles what came of it."""
+        self._read_s = time.perf_counter()
         self._session.receive_data(data)
         self._take_events()
         if self._turn is None:
@@ -204,7 +213,7 @@ class Connection(asyncio.Protocol):
     def _dispatch(self, event: SessionEvent) -> None:
         match event:
             case RequestReceived():
-                self._queue.append(event)
+                self._queue.append((event, self._read_s))
             case ReplyReceived(stream_id, _, message):
                 answer = self._calls.pop(stream_id)
                 if not answer.done():  # else it timed out in this very turn of the loop
@@ -223,7 +232,7 @@ class Connection(asyncio.Protocol):
         for _ in range(self._limits.requests_per_turn):
             if not self._queue:
                 break
-            self._answer(self._queue.popleft())
+            self._answer(*self._queue.popleft())
         self._flush()
         if self._ended or self._transport is None:
             return
@@ -233,7 +242,7 @@ class Connection(asyncio.Protocol):
         elif not self._transport.is_reading():
             self._transport.resume_reading()
 
-    def _answer(self, request: RequestReceived) -> None:
+    def _answer(self, request: RequestReceived, read_s: float) -> None:
         self._handling = True
         try:
             response = self._service.handle(request)
@@ -241,11 +250,13 @@ class Connection(asyncio.Protocol):
             self.abort(violation)
         except Exception as error:  # noqa: BLE001  # a bug of a handler costs one answer, no more
             self._answer_failed(request, error)
+            self._service.answered(request.method, time.perf_counter() - read_s)
         else:
             if isinstance(response, asyncio.Future):
                 response.add_done_callback(lambda promise: self._keep_promise(request, promise))
             else:
                 self._reply(request, response)
+                self._service.answered(request.method, time.perf_counter() - read_s)
         finally:
             self._handling = False
 

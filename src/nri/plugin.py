@@ -83,6 +83,9 @@ class PluginHandler(Protocol):
     def fault(self, method: Method, error: Exception) -> None:
         """Is told of an exception that one of the others raised, Refusal aside."""
 
+    def answered(self, method: Method, took_s: float) -> None:
+        """Is told how long a request took, in seconds, from its read to its answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -163,6 +166,9 @@ class _PluginService:
 
     def fault(self, method: Method, error: Exception) -> None:
         self._handler.fault(method, error)
+
+    def answered(self, method: Method, took_s: float) -> None:
+        self._handler.answered(method, took_s)
 
     def _configure(self, request: ConfigureRequest) -> ConfigureResponse:
         mask = self._handler.configure(request)

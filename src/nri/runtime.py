@@ -120,6 +120,9 @@ class _RuntimeService:
     def fault(self, method: Method, error: Exception) -> None:
         self._handler.fault(method, error)
 
+    def answered(self, method: Method, took_s: float) -> None:
+        """Does nothing: no plugin has a deadline for a runtime."""
+
     def _register(self, request: RegisterPluginRequest) -> Empty:
         if not request.plugin_name:
             raise Refusal("invalid (empty) plugin name")

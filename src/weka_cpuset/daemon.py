@@ -9,7 +9,6 @@ this very process as its own plugin (the next runtime launches the next agent).
 import asyncio
 import contextlib
 import dataclasses
-import gc
 import logging
 import os
 import random
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import assert_never
 
 import nri
-from weka_cpuset import __version__, instance
+from weka_cpuset import __version__, garbage, instance
 from weka_cpuset.audit import Auditor
 from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.enforced import Cpusets
@@ -311,16 +310,17 @@ async def serve(agent: Agent, notifier: Notifier) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    # What start-up made stays; the collector need not walk it again in a handler.
-    gc.freeze()
+    collector = garbage.Collector(lambda: agent.handlers.latency.count)
     working = asyncio.create_task(agent.work(), name="agent")
+    collecting = asyncio.create_task(collector.run(), name="garbage")
     feeding = asyncio.create_task(notifier.feed_watchdog(), name="watchdog")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        with garbage.off():
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         notifier.stopping()
     finally:
-        tasks = (working, feeding, stopping)
+        tasks = (working, collecting, feeding, stopping)
         for task in tasks:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)

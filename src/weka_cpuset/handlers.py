@@ -37,6 +37,7 @@ from weka_cpuset.engine import (
     Update,
 )
 from weka_cpuset.engine import Event as EngineEvent
+from weka_cpuset.latency import Latency
 from weka_cpuset.logs import Fields
 from weka_cpuset.questions import Happened, Machine, Question, Report, ask
 from weka_cpuset.record.recorder import Recorder
@@ -57,6 +58,12 @@ EVENTS = (
 GROWTH_PER_REPLY = 8
 """How many shared containers may grow with one reply where nothing settles: an update costs
 the runtime about 10 ms under a lock of the whole node, and whatever comes next waits for it."""
+
+REQUEST_TIMEOUT_S = 2.0
+"""The time for an answer, in seconds, of a runtime that does not tell it: the default of NRI."""
+
+SLOW_PART = 10
+"""An answer that takes longer than this part of the runtime's deadline is warned of."""
 
 DEAD_READS_MAX = 256
 """How many cgroups are looked at, at most, before a container is refused for lack of cpus: a
@@ -94,6 +101,7 @@ class Handlers:
             before a container would be refused for lack of cpus.
         on_told: Called with the ids of containers for which a reply has a cpuset: the
             kernel has it once the runtime has come to that part of the reply.
+        latency: How long the runtime waited for answers.
         growth_per_reply: How many shared containers may grow with a reply. A settler that
             can reach them sets it to 0: growth then goes once, whatever the number of
             containers that end, and no pod waits for it.
@@ -109,6 +117,9 @@ class Handlers:
         self.is_dead: Callable[[str], bool] = _never
         self.on_told: Callable[[Collection[str]], None] = _tell_nobody
         self.growth_per_reply = GROWTH_PER_REPLY
+        self.latency = Latency()
+        self._slow_s = REQUEST_TIMEOUT_S / SLOW_PART
+        self._decided_us = self._updates = 0
         self._topology = topology
         self._dry_run = dry_run
         self._recorder = recorder
@@ -138,8 +149,11 @@ class Handlers:
         log.warning("Other cpus are online %s", Fields(fields))
         self.on_unsettled()
 
-    def configure(self, request: messages.ConfigureRequest) -> int:  # noqa: ARG002  # every plugin is configured alike
-        """Return the event mask."""
+    def configure(self, request: messages.ConfigureRequest) -> int:
+        """Learn the runtime's deadline; return the event mask."""
+        # In milliseconds; not told before NRI 0.7.
+        timeout_s = request.request_timeout / 1000 or REQUEST_TIMEOUT_S
+        self._slow_s = timeout_s / SLOW_PART
         return messages.mask_of(EVENTS)
 
     def synchronize(
@@ -262,6 +276,21 @@ class Handlers:
         """Log a defect of ours; the connection has answered the event and lives on."""
         log.error("A handler failed: %s", method.name, exc_info=error)
 
+    def answered(self, method: nri.Method, took_s: float) -> None:
+        """Count how long an answer took; warn if it came too near to the deadline."""
+        self.latency.note(took_s)
+        if took_s >= self._slow_s:
+            self.latency.slow += 1
+            # The rest was spent before the handler, on the event loop, or on the messages.
+            fields = {
+                "event": method.name,
+                "ms": round(took_s * 1000),
+                "decide_ms": self._decided_us // 1000,
+                "updates": self._updates,
+                "containers": len(self.ledger),
+            }
+            log.warning("An answer took long %s", Fields(fields))
+
     def take_due_updates(
         self, growth: int | None = None, *, calm: bool = False
     ) -> tuple[CpusetUpdate, ...]:
@@ -318,7 +347,8 @@ class Handlers:
             self.on_unsettled()
         for notice in decision.notices:
             self._warn(name, notice)
-        self._log(name, subject, before, decision, _us_since(started_ns))
+        self._decided_us, self._updates = _us_since(started_ns), len(decision.updates)
+        self._log(name, subject, before, decision, self._decided_us)
         if decision.refusal is not None and not self._dry_run:
             raise nri.Refusal(str(decision.refusal))
         return decision

@@ -104,6 +104,7 @@ class ScriptedService:
     def __init__(self, answer: Callable[[RequestReceived], Message] | None = None) -> None:
         self.handled: list[RequestReceived] = []
         self.faults: list[tuple[Method, Exception]] = []
+        self.times: list[tuple[Method, float]] = []
         self.answer = answer or (lambda request: request.method.response())
 
     def handle(self, request: RequestReceived) -> Message:
@@ -112,6 +113,9 @@ class ScriptedService:
 
     def fault(self, method: Method, error: Exception) -> None:
         self.faults.append((method, error))
+
+    def answered(self, method: Method, took_s: float) -> None:
+        self.times.append((method, took_s))
 
 
 class RecordingPlugin:
@@ -127,6 +131,7 @@ class RecordingPlugin:
         self.changes: list[tuple[Event, PodSandbox, Container | None]] = []
         self.shutdowns = 0
         self.faults: list[tuple[Method, Exception]] = []
+        self.times: list[tuple[Method, float]] = []
 
     def _maybe_raise(self) -> None:
         if self.raises is not None:
@@ -168,6 +173,9 @@ class RecordingPlugin:
 
     def fault(self, method: Method, error: Exception) -> None:
         self.faults.append((method, error))
+
+    def answered(self, method: Method, took_s: float) -> None:
+        self.times.append((method, took_s))
 
 
 class RecordingRuntime:

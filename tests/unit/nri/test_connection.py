@@ -87,6 +87,20 @@ async def test_small_buffer_reads_each_message_whole() -> None:
 
 
 @pytest.mark.asyncio
+async def test_time_of_each_request_is_told_refusals_included() -> None:
+    """From the read to the answer; those that waited their turn count from the same read."""
+    service = ScriptedService()
+    async with served(service) as (_, peer):
+        await peer.call(STOP_CONTAINER, stop("a"))
+        await peer.expect(ReplyReceived)
+        service.answer = raising(Refusal("no"))
+        await peer.call(CREATE_CONTAINER, CreateContainerRequest())
+        await peer.expect(CallFailed)
+    assert [method for method, _ in service.times] == [STOP_CONTAINER, CREATE_CONTAINER]
+    assert all(took_s > 0 for _, took_s in service.times)
+
+
+@pytest.mark.asyncio
 async def test_requests_of_one_read_are_answered_in_order_and_the_loop_gets_turns() -> None:
     """1000 requests in one read: FIFO, 64 per turn of the loop, reading paused meanwhile."""
     service = ScriptedService()

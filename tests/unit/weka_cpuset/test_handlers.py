@@ -336,3 +336,18 @@ def test_living_and_starting_holders_keep_their_cpus(handlers: Handlers) -> None
     with pytest.raises(nri.Refusal):
         handlers.create_container(create("new", 4000))
     assert len(handlers.ledger) == 2
+
+
+def test_slow_answer_is_warned_of_with_its_cause(
+    handlers: Handlers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A tenth of what the runtime allows is too near: the warning says what took how long."""
+    handlers.configure(messages.ConfigureRequest(request_timeout=500))
+    start(handlers, create("web", 100))
+    handlers.answered(services.CREATE_CONTAINER, 0.049)
+    assert not caplog.records
+    handlers.answered(services.CREATE_CONTAINER, 0.051)
+    (warning,) = caplog.records
+    assert "event=CreateContainer ms=51" in warning.getMessage()
+    assert "containers=1" in warning.getMessage()
+    assert (handlers.latency.count, handlers.latency.slow) == (2, 1)
