@@ -403,9 +403,13 @@ class Checker:
 
     def _judge_pool(self, owner: _Tenant) -> None:
         """Judge rule 4 after an owner came: somebody else may have nothing left."""
-        if self._has_misplaced():
-            return
         pool = self._online & ~self._owned
+        others = 0
+        for other in self._owners.values():
+            others |= other.cpus if other is not owner else 0
+        took_nothing = pool == self._online & ~others
+        if took_nothing or self._has_misplaced():
+            return
         if pool.bit_count() < self._min_shared:
             self._report(4, owner, f"leaves {pool.bit_count()} cpus in the pool")
         for one in self._tenants.values():
