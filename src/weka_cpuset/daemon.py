@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import assert_never
 
 import nri
-from weka_cpuset import __version__, garbage, instance
+from weka_cpuset import __version__, garbage, instance, presence
 from weka_cpuset.audit import Auditor
 from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.enforced import Cpusets
@@ -39,8 +39,31 @@ STEADY_S = 10.0
 shortest again. One that ends sooner counts as a failure, so that an agent which the
 runtime drops again and again does not flap: each connect stalls the runtime's work."""
 
+ABSENT_S = 1.0
+"""The longest pause, in seconds, after an attempt that came to nothing: there is no runtime, it
+refuses, or another agent is connected. Such an attempt stalls nobody, and the agent must be
+back soon after the runtime."""
+
+_CHEAP = (nri.ConnectFailed, nri.RegistrationFailed, instance.AnotherInstance, OSError)
+"""How such attempts end."""
+
 REPEAT_WARNING_S = 60.0
 """The same failure to connect is logged once in this many seconds."""
+
+
+class NotSynchronized(Exception):
+    """The runtime has registered the agent and then said nothing.
+
+    Args:
+        waited_s: How long the agent has waited, in seconds.
+    """
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(waited_s)
+        self.waited_s = waited_s
+
+    def __str__(self) -> str:
+        return f"no report of the runtime's containers within {self.waited_s:g} s"
 
 
 class LauncherGone(Exception):
@@ -140,13 +163,18 @@ class Supervisor:
         pauses = self._pauses()
         while True:
             started_s = clock()
+            mark = presence.mark_of(self._config.socket)
+            longest_s = self._config.reconnect_max_s
             try:
                 await self._serve_one_connection()
             except Exception as error:  # noqa: BLE001  # whatever it was, the next attempt follows
                 self._report(error)
+                if isinstance(error, _CHEAP):
+                    longest_s = min(longest_s, ABSENT_S)
             if clock() - started_s >= STEADY_S:
                 pauses = self._pauses()
-            await asyncio.sleep(next(pauses))
+            pause_s = min(next(pauses), longest_s)
+            await presence.wait_for_successor(self._config.socket, mark, pause_s)
             self._leave_launcher()
 
     def _pauses(self) -> Iterator[float]:
@@ -165,7 +193,7 @@ class Supervisor:
             )
             held.callback(connection.abort)
             self._report_registered(connection)
-            await connection.wait_synchronized()
+            await self._wait_synchronized(connection)
             held.callback(self.on_connection, None)
             self.on_connection(connection)
             self._last_failure = ""
@@ -174,6 +202,23 @@ class Supervisor:
             self._notifier.status("connection lost, connecting again")
             if reason is not None:
                 raise reason
+
+    async def _wait_synchronized(self, connection: nri.PluginConnection) -> None:
+        """Wait for the runtime's report; give a runtime up that does not send one.
+
+        It can be late by as long as any container takes to stop. A runtime that has launched the
+        agent itself may never send one (containerd before 1.7.26).
+
+        Raises:
+            NotSynchronized: There was none in time.
+        """
+        patience_s = self._config.synchronize_timeout_s
+        launched = isinstance(self._endpoint, nri.InheritedEndpoint)
+        try:
+            async with asyncio.timeout(None if launched else patience_s):
+                await connection.wait_synchronized()
+        except TimeoutError:
+            raise NotSynchronized(patience_s) from None
 
     def _take_instance_lock(self, held: contextlib.ExitStack) -> None:
         directory = self._config.socket.parent
@@ -208,7 +253,9 @@ class Supervisor:
         """Log the end of a connection: at once when it is news, else once a minute."""
         now_s = asyncio.get_running_loop().time()
         text = f"{type(error).__name__}: {error}"
-        expected = isinstance(error, nri.NriError | instance.AnotherInstance | OSError)
+        expected = isinstance(
+            error, nri.NriError | instance.AnotherInstance | NotSynchronized | OSError
+        )
         if text == self._last_failure and now_s - self._last_warning_s < REPEAT_WARNING_S:
             return
         self._last_failure, self._last_warning_s = text, now_s

@@ -138,6 +138,10 @@ class NriSettings:
     """How long to wait for the runtime's answer to the registration, in seconds. The runtime
     accepts one plugin after the other and gives each 5 s, so much more than 5 s is right."""
 
+    synchronize_timeout_s: float = 600.0
+    """How long to wait for the runtime's first report after the registration, in seconds. The
+    runtime may put it off until a container has stopped, so longer than any grace period."""
+
     reconnect_min_s: float = 0.1
     """The first pause before a reconnect, in seconds; doubled after each failure."""
 
@@ -310,6 +314,7 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("nri.index", _index, "two digits from 00 to 99", "NRI_PLUGIN_IDX", "--plugin-index"),
     Setting("nri.registration_timeout_s", _typed(_Seconds), "seconds from 0.01 to 3600"),
+    Setting("nri.synchronize_timeout_s", _typed(_Seconds), "seconds from 0.01 to 3600"),
     Setting("nri.reconnect_min_s", _typed(_Seconds), "seconds from 0.01 to 3600"),
     Setting("nri.reconnect_max_s", _typed(_Seconds), "seconds from 0.01 to 3600"),
     Setting(
