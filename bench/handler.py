@@ -145,7 +145,8 @@ class Plugin:
         return taken
 
 
-def _busy(handlers: Handlers) -> None:
+def busy(handlers: Handlers) -> None:
+    """Fill the node."""
     for load, count in (
         (INTEGER, LIVE_INTEGER),
         (ANNOTATED, LIVE_ANNOTATED),
@@ -162,7 +163,7 @@ async def measure(load: Load) -> tuple[float, float]:
     topology = MACHINE.topology()
     empty = Plugin(EmptyHandler(topology, Rules(), dry_run=False))
     real = Plugin(Handlers(topology, Rules(), dry_run=False))
-    _busy(real.handlers)
+    busy(real.handlers)
     times: dict[str, list[int]] = {"empty": [], "real": []}
     for number in range(SAMPLES):
         request = load.request(number)
