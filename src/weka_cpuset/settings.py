@@ -206,8 +206,8 @@ class RecordSettings:
     with the same name and `.1`."""
 
     max_bytes: int = 64 << 20
-    """How many bytes both files together may have: room for about 50,000 events of a node with
-    a hundred containers."""
+    """How many bytes both files together may have: room for some 100,000 events of a node
+    with forty pods."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
