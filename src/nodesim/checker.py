@@ -287,11 +287,12 @@ class Checker:
                 self._absolve(one)
                 self._judge(one)
         if self._connected and not self._waiting:
-            # Everybody is where he shall be: who owns cpus now has found his place.
-            for one in self._tenants.values():
-                if one.misplaced:
-                    self._enter(one)
-                    one.misplaced = one.id not in self._owners
+            # Everybody is where he shall be: who harms nobody now has found his place.
+            misplaced = [one for one in self._tenants.values() if one.misplaced]
+            for one in misplaced:
+                self._enter(one)
+            for one in misplaced:
+                one.misplaced = not self._has_its_place(one)
 
     def at_rest(self) -> None:
         """Judge everything: nothing is under way, so everybody has what he shall have."""
@@ -391,6 +392,12 @@ class Checker:
     def _shares_instead(self, one: _Tenant) -> bool:
         """Tell whether a container, for which there was no place, is where it does no harm."""
         return one.misplaced and (not one.cpus & self._owned or self._is_starved(one))
+
+    def _has_its_place(self, one: _Tenant) -> bool:
+        """Tell whether a container has what it asks for; if not, nobody could refuse it."""
+        if isinstance(one.demand, SharedDemand):
+            return not one.cpus & self._owned
+        return one.id in self._owners
 
     def _is_starved(self, one: _Tenant) -> bool:
         """Tell whether owners that nobody could refuse have taken all that one could use."""
