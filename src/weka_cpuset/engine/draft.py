@@ -45,7 +45,8 @@ class Draft:
             forbids=self.forbids,
             told=self.told,
             doubts=self.doubts,
-            starved=self.starved,
+            # Cpus may have become free for those that had none.
+            starved=frozenset(one for one in self.starved if self.told[one] != self.wanted(one)),
             unplaced=self.unplaced,
             ended=self.ended,
             settled=self.settled,

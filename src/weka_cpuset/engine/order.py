@@ -46,7 +46,9 @@ class Change(NamedTuple):
     Attributes:
         container_id: The container.
         kind: The class it is held as.
-        told: The cpus it was last told; being told these again gives it nothing new.
+        told: The cpus it was last told.
+        sure: The cpus it has for certain, so that being told these gives it nothing new:
+            those it was told, unless that may have been lost.
         may: All cpus it may have now, those it was told included.
         wants: The cpus it shall have; not empty.
     """
@@ -54,6 +56,7 @@ class Change(NamedTuple):
     container_id: str
     kind: Class
     told: CpuSet
+    sure: CpuSet
     may: CpuSet
     wants: CpuSet
 
@@ -148,7 +151,7 @@ def _shrink_owners(ranked: Iterable[Change], steps: _Steps) -> list[Change]:
     for one in ranked:
         if one.kind is Class.SHARED:
             continue
-        if one.wants <= one.told:
+        if one.wants <= one.sure:
             steps.append((one.container_id, one.wants, Step.SHRINK))
         else:
             (growing if one.may <= one.wants else moving).append(one)
@@ -163,7 +166,7 @@ def _shrink_shared(losers: list[Change], held: CpuSet, steps: _Steps) -> bool:
     """
     complete = True
     for one in list(losers):
-        target = one.wants - (held - one.told)
+        target = one.wants - (held - one.sure)
         if target:
             steps.append((one.container_id, target, Step.SHRINK))
             complete &= target == one.wants
@@ -198,7 +201,7 @@ def _park(movers: list[Change], parked: list[Change], steps: _Steps) -> bool:
         wanted = CpuSet.EMPTY
         for other in movers:
             wanted |= other.wants if other is not one else CpuSet.EMPTY
-        room = (one.wants & one.told) or one.told - wanted
+        room = (one.wants & one.sure) or one.sure - wanted
         if room and room != one.may:
             steps.append((one.container_id, room, Step.SHRINK))
             movers.remove(one)
@@ -227,9 +230,9 @@ def _grow(growers: Iterable[Change], held: CpuSet, limit: int | None, steps: _St
     complete = True
     room = limit
     for one in sorted(growers, key=lambda one: len(one.told)):
-        target = one.wants - (held - one.told)
+        target = one.wants - (held - one.sure)
         complete &= target == one.wants
-        if target != one.wants and target <= one.told:
+        if target != one.wants and target <= one.sure:
             continue
         if room is not None:
             if room <= 0:

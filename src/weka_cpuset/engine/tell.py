@@ -50,8 +50,9 @@ def _compare(draft: Draft, holding: Holding, wants: CpuSet, changes: list[Change
     told = draft.told[holding.id]
     doubt = draft.doubts.get(holding.id) if holding.phase is Phase.RUNNING else None
     if told != wants or doubt is not None:
+        sure = told if doubt is None else CpuSet.EMPTY
         may = told if doubt is None else told | doubt
-        changes.append(Change(holding.id, holding.kind, told, may, wants))
+        changes.append(Change(holding.id, holding.kind, told, sure, may, wants))
 
 
 def tell(
@@ -68,8 +69,6 @@ def tell(
     for container_id, cpus, _ in ordered.steps:
         draft.tell(container_id, cpus)
     draft.settled = ordered.finished and listed_all
-    # Cpus may have become free for those that had none.
-    draft.starved -= {one for one in draft.starved if draft.told[one] == draft.wanted(one)}
     return ordered
 
 

@@ -6,7 +6,8 @@ from weka_cpuset.engine.order import Change, order
 
 def _change(name: str, kind: Class, told: str, wants: str, may: str = "") -> Change:
     has = CpuSet.parse(told)
-    return Change(name, kind, has, has | CpuSet.parse(may), CpuSet.parse(wants))
+    sure = CpuSet.EMPTY if may else has
+    return Change(name, kind, has, sure, has | CpuSet.parse(may), CpuSet.parse(wants))
 
 
 def _shown(steps: list[tuple[str, CpuSet, Step]]) -> list[tuple[str, str, Step]]:
@@ -109,4 +110,4 @@ def test_a_doubt_is_told_again() -> None:
     ordered = order([_change("s", Class.SHARED, "1-2", "1-2", may="0")])
     assert _shown(ordered.steps) == [("s", "1-2", Step.SHRINK)]
     ordered = order([_change("i", Class.INTEGER, "1", "1", may="0")])
-    assert _shown(ordered.steps) == [("i", "1", Step.SHRINK)]
+    assert _shown(ordered.steps) == [("i", "1", Step.MOVE)]
