@@ -310,6 +310,7 @@ class Agent:
         self.handlers.is_dead = host.cpusets.is_dead
         self.settler = Settler(self.handlers, host.cpusets, settings.settle.way)
         self.auditor = Auditor(self.handlers, host.cpusets, settings.audit.interval_s)
+        self.auditor.on_difference = self.handlers.rivals.note_difference
         self.settler.on_settled = self.auditor.note_settled
         self._supervisor.on_connection = self.settler.use
         # In a dry run nothing is as the ledger says, and nobody shall be told so.

@@ -41,6 +41,7 @@ from weka_cpuset.latency import Latency
 from weka_cpuset.logs import Fields
 from weka_cpuset.questions import Happened, Machine, Question, Report, ask
 from weka_cpuset.record.recorder import Recorder
+from weka_cpuset.rivals import Rivals
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class Handlers:
         on_told: Called with the ids of containers for which a reply has a cpuset: the
             kernel has it once the runtime has come to that part of the reply.
         latency: How long the runtime waited for answers.
+        rivals: Who else sets cpusets.
         growth_per_reply: How many shared containers may grow with a reply. A settler that
             can reach them sets it to 0: growth then goes once, whatever the number of
             containers that end, and no pod waits for it.
@@ -118,6 +120,7 @@ class Handlers:
         self.on_told: Callable[[Collection[str]], None] = _tell_nobody
         self.growth_per_reply = GROWTH_PER_REPLY
         self.latency = Latency()
+        self.rivals = Rivals()
         self._slow_s = REQUEST_TIMEOUT_S / SLOW_PART
         self._decided_us = self._updates = 0
         self._topology = topology
@@ -207,6 +210,9 @@ class Handlers:
             translate.container_facts(request.container),
         )
         decision = self._decide("CreateContainer", Create(pod, container), container.id)
+        holding = self.ledger.holding(container.id)
+        if container.cpus and holding is not None:
+            self.rivals.note_creation(holding.label, holding.kind, container.cpus)
         reply = messages.CreateContainerResponse()
         if not self._dry_run:
             if decision.adjustment is not None:
@@ -227,6 +233,9 @@ class Handlers:
             translate.updated_facts(request.container, request.linux_resources),
         )
         decision = self._decide("UpdateContainer", Update(pod, container), container.id)
+        holding = self.ledger.holding(container.id)
+        if request.linux_resources.cpu.cpus and holding is not None:
+            self.rivals.note_update(holding.label, request.linux_resources.cpu.cpus)
         reply = messages.UpdateContainerResponse()
         if not self._dry_run:
             reply.update.extend(translate.update_messages(decision.updates))
