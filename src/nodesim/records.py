@@ -146,9 +146,13 @@ class Container:
         return self.message.linux.resources.cpu.mems
 
     def enter(self, phase: Phase) -> None:
-        """Go on to a phase."""
+        """Go on to a phase, and show it."""
         self.phase = phase
-        self.message.state = _STATES[phase]
+        self.show()
+
+    def show(self) -> None:
+        """Show plugins the phase that it is in."""
+        self.message.state = _STATES[self.phase]
 
     def pin(self, cpus: str, mems: str) -> None:
         """Put a cpuset on record; what is empty stays as it is."""

@@ -181,6 +181,7 @@ class Runtime:
         self._plugins.open(self._socket)
         for container in self.containers:
             if container.phase is Phase.EXITED:
+                container.show()
                 self._observer.noticed(container)
 
     def stop(self) -> None:
@@ -297,6 +298,8 @@ class Runtime:
         return sandbox.id
 
     async def _create(self, sandbox: Sandbox, spec: ContainerSpec) -> str:
+        if sandbox.stopped and not self._kind.creates_in_stopped_pods:
+            raise CriError(f"sandbox container {sandbox.id} is not running")
         container_id = f"container-{next(self._numbers):06}"
         container = Container.make(container_id, sandbox, spec, self._driver)
         self._known.add(container.id)
@@ -371,9 +374,7 @@ class Runtime:
         if container.phase in (Phase.RUNNING, Phase.STARTING):
             self._exit(container, 143 if container.spec.heeds_term else 137)
             await asyncio.sleep(EXIT_NOTICE_S)
-        if container.phase is Phase.CREATED:
-            container.enter(Phase.EXITED)
-            container.exited.set()
+        # A container that was never started stays created.
         await self._tell_stop(container)
 
     async def _remove(self, container: Container) -> None:
@@ -381,6 +382,8 @@ class Runtime:
             return
         await self._stop(container, 0)
         container.removing = True
+        if not self._kind.shows_late:
+            container.message.state = messages.ContainerState.CONTAINER_UNKNOWN
         await self._tell(Event.REMOVE_CONTAINER, container.sandbox, container)
         if self._containers.pop(container.id, None) is not None:
             container.sandbox.containers.remove(container)
@@ -535,7 +538,9 @@ class Runtime:
         if container.death is not None:
             container.death.cancel()
         container.exit_code = code
-        container.enter(Phase.EXITED)
+        container.phase = Phase.EXITED
+        if not self._kind.shows_late:
+            container.show()
         self._kernel.exit(container.path)
         container.exited.set()
         self._observer.exited(container)
@@ -586,6 +591,8 @@ class Runtime:
         )
         request = messages.StopContainerRequest(pod=pod, container=container.message)
         answer = await self._there.stop(request)
+        if container.phase is Phase.EXITED:
+            container.show()
         await self.apply(answer.updates, triggered=True)
 
     async def _deliver_swapped(self) -> None:

@@ -23,6 +23,10 @@ class RuntimeKind:
         keeps_failed_sync: Whether a plugin whose synchronisation failed stays connected and
             never hears of anything again (NRI before 0.7).
         splits_sync: Whether a long list comes in several parts (NRI 0.7 and newer).
+        shows_late: Whether a Stop event still shows the state from before the stop, and a
+            removal the last state; newer ones show none at a removal (before containerd 2.3).
+        creates_in_stopped_pods: Whether a container can be created in a stopped pod
+            (containerd 2.1 and newer).
         can_deadlock: Whether an update that the plugin asks for takes the library's lock
             before the runtime's, while events take them the other way round (NRI before 0.12.1).
     """
@@ -31,6 +35,8 @@ class RuntimeKind:
     has_sync_lock: bool = True
     keeps_failed_sync: bool = False
     splits_sync: bool = True
+    shows_late: bool = False
+    creates_in_stopped_pods: bool = True
     can_deadlock: bool = True
 
 
@@ -46,6 +52,8 @@ RUNTIMES: Mapping[str, RuntimeKind] = {
         has_sync_lock=False,
         keeps_failed_sync=True,
         splits_sync=False,
+        shows_late=True,
+        creates_in_stopped_pods=False,
     ),
     "containerd-2.1": RuntimeKind(
         nri.RuntimeSettings(
@@ -53,7 +61,8 @@ RUNTIMES: Mapping[str, RuntimeKind] = {
             nri_version="",
             delivery=nri.Delivery.STATE_CHANGE,
             valid_mask=VALID_MASK_OLD,
-        )
+        ),
+        shows_late=True,
     ),
     "containerd-2.3": RuntimeKind(nri.RuntimeSettings(version="2.3.4", nri_version="v0.12.0")),
     "containerd-2.4": RuntimeKind(
