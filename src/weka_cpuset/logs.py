@@ -6,6 +6,7 @@ queue fills up, further records are dropped and counted, and events go on being 
 when the output lives again one line says how many were dropped.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import io
@@ -94,7 +95,9 @@ class Log:
         """Write what is queued, for half a second at most, and stop."""
         logging.getLogger().removeHandler(self._queue)
         if self._writer.close(FLUSH_DEADLINE_S):
-            self._output.close()
+            # What a full disk did not take is lost; the agent has stopped as asked all the same.
+            with contextlib.suppress(OSError):
+                self._output.close()
 
     def _write(self, record: logging.LogRecord) -> None:
         if not self._written(record):

@@ -249,3 +249,18 @@ async def test_connection_cut_at_every_byte_of_a_creation(root: Path) -> None:
                 await node.create(Pod("all", 15000))
             assert len(node.cpusets["all"]) == 15
         assert await stop(process) == 0
+
+
+@pytest.mark.asyncio
+async def test_full_disk_of_the_log_stops_nothing(root: Path) -> None:
+    """Where no log line can be written any more, events are answered as before."""
+    async with agent(root, *config(root), "--log-file", "/dev/full") as process:
+        with listening(root) as listener:
+            async with asyncio.timeout(DEADLINE_S):
+                node = await synchronized(listener)
+                for number in range(20):
+                    await node.create(Pod(f"pod-{number}", 1000))
+                    await node.delete(f"pod-{number}")
+            assert process.returncode is None
+            async with in_time(STOPPED_S):
+                assert await stop(process) == 0
