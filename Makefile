@@ -4,7 +4,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test lint unit property integration e2e bench generate clean
+.PHONY: help setup demo test lint unit property integration simulation e2e bench generate clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /  \1: /p' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ setup: .venv/.ready ## Install what is needed into .venv
 demo: setup ## See the agent place pods on a 32-cpu machine, without a cluster
 	$(BIN)/python -m nodesim.demo
 
-test: lint unit property integration e2e ## Run every tier
+test: lint unit property integration simulation e2e ## Run every tier
 
 lint: setup ## Style, types, import contracts, generated files
 	$(BIN)/ruff format --check .
@@ -36,6 +36,9 @@ property: setup ## State machines and properties against slow obvious models
 
 integration: setup ## The daemon against a small runtime over a real socket
 	$(PYTEST) tests/integration
+
+simulation: setup ## The agent on simulated hosts: storms, faults, and deliberate bugs
+	$(PYTEST) tests/simulation
 
 e2e: setup ## The daemon under a real containerd (needs root; fetches Debian packages)
 	$(BIN)/python -m tests.e2e.packages

@@ -197,10 +197,15 @@ class Checker:
             one.astray = False
             if one.id in self._waiting:
                 self._absolve(one)
-        self._leave(one)
-        one.cpus, one.mems = cpus.mask, mems
-        self._enter(one)
-        self._judge(one)
+        self._take(one, cpus, mems)
+
+    def fell_back(self, container_id: str, cpus: CpuSet, mems: CpuSet) -> None:
+        """The kernel itself has given a live container other cpus: some went offline.
+
+        That ends no excuse. Two that have lost all their cpus run on all that are left, and
+        the one that is put right first has the other one on its cpus.
+        """
+        self._take(self._tenants[container_id], cpus, mems)
 
     def resized(self, container_id: str, demand: Demand | None, *, answered: bool) -> None:
         """A live container asks for something else; its new cpus are about to be applied.
@@ -424,6 +429,12 @@ class Checker:
                 self._report(4, one, f"is left without any cpu by {owner.label}")
 
     # ---- bookkeeping ----
+
+    def _take(self, one: _Tenant, cpus: CpuSet, mems: CpuSet) -> None:
+        self._leave(one)
+        one.cpus, one.mems = cpus.mask, mems
+        self._enter(one)
+        self._judge(one)
 
     def _disown(self, one: _Tenant) -> None:
         """Take an owner's cpus for shared ones, if it is one."""

@@ -94,7 +94,7 @@ class Host:
         self.checker = Checker(topology.online, rules, self)
         self.faults = Faults(self._struck)
         self.log = LogLines(lambda: self.now_s)
-        self.kernel.on_change = self._changed
+        self.kernel.on_change = self._set
         self.kernel.fails_write = self._fails_write
         self.checker.on_violation = self._broken
 
@@ -207,7 +207,7 @@ class Host:
         hit = self.kernel.use(online)
         self.checker.online_changed(online, self._demands.items())
         for path in hit:
-            self._changed(path)
+            self._changed(path, self.checker.fell_back)
 
     # ---- what the runtime tells ----
 
@@ -306,7 +306,7 @@ class Host:
         """Return the cpus of owners that are created and do not run yet."""
         promised = CpuSet.EMPTY
         for one in self.runtime.containers:
-            if one.phase is Phase.CREATED and one.cpus:
+            if one.phase is Phase.CREATED and not one.stop_told and one.cpus:
                 demand = kubernetes.demand_of(one.sandbox.spec, one.spec, self.online)
                 if _class_of(demand) is not Class.SHARED:
                     promised |= CpuSet.parse(one.cpus)
@@ -320,13 +320,17 @@ class Host:
 
     # ---- inside ----
 
-    def _changed(self, path: str) -> None:
+    def _set(self, path: str) -> None:
+        """Somebody has set another cpuset."""
+        self._changed(path, self.checker.changed)
+
+    def _changed(self, path: str, tell: Callable[[str, CpuSet, CpuSet], None]) -> None:
         """The kernel enforces another cpuset."""
         self.tick()
         container = self.runtime.find(path)
         cgroup = self.kernel.get(path)
         if container is not None and cgroup is not None and cgroup.processes:
-            self.checker.changed(container.id, cgroup.cpus, cgroup.mems)
+            tell(container.id, cgroup.cpus, cgroup.mems)
             self._show_change(container, cgroup.cpus)
 
     def _show_change(self, container: Container, cpus: CpuSet) -> None:

@@ -238,13 +238,18 @@ class Plugins:
         self, request: messages.UpdateContainersRequest
     ) -> "asyncio.Future[Message]":
         """Promise to apply a plugin's unsolicited updates once no event is under way."""
-        return self._spawn(self._update_unsolicited(request), "unsolicited update")
+        # A refusal is an answer. Raised by the task, it would end the simulation.
+        promise: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._spawn(self._update_unsolicited(request, promise), "unsolicited update")
+        return promise
 
     def fault(self, method: nri.Method, error: Exception) -> None:
         """Let a defect of the simulation be seen."""
         raise AssertionError(f"{method.name} failed in the simulated runtime") from error
 
-    async def _update_unsolicited(self, request: messages.UpdateContainersRequest) -> Message:
+    async def _update_unsolicited(
+        self, request: messages.UpdateContainersRequest, promise: "asyncio.Future[Message]"
+    ) -> None:
         if self._kind.can_deadlock:
             # Events hold the other lock first: whoever overlaps one waits for ever.
             async with self._library_lock, self._event_lock:
@@ -252,9 +257,10 @@ class Plugins:
         else:
             async with self._event_lock:
                 succeeded = await self._behind.apply(request.update)
-        if not succeeded:
-            raise nri.Refusal("NRI update of some containers failed")
-        return messages.UpdateContainersResponse()
+        if succeeded:
+            promise.set_result(messages.UpdateContainersResponse())
+        else:
+            promise.set_exception(nri.Refusal("NRI update of some containers failed"))
 
     async def _ask(
         self, event: Event, subject: str, send: Callable[[nri.PluginLink], Awaitable[_R]]
