@@ -100,19 +100,21 @@ def order(
     """
     ranked = sorted(changes)
     steps: list[tuple[str, CpuSet, Step]] = []
-    movers = _shrink_owners(ranked, steps)
     losers = [one for one in ranked if one.kind is Class.SHARED and not one.may <= one.wants]
     growers = [one for one in ranked if one.kind is Class.SHARED and one.may <= one.wants]
+    newcomers, movers = _shrink_owners(ranked, _held(losers + growers), steps)
     parked: list[Change] = []
     finished = True
     progress = True
     while progress:
         before = len(steps)
         finished &= _shrink_shared(losers, _owned(movers + parked) | leaving, steps)
-        _move(movers, _held(losers) | leaving | keeping, steps)
+        _take_own(newcomers, _held(losers), steps)
+        _move(movers, _held(losers + newcomers) | leaving | keeping, steps)
         if len(steps) == before:
             # Owners that wait for the container at hand only have to wait for its turn.
             progress = not keeping and _park(movers, parked, steps)
+    _take_own(newcomers, CpuSet.EMPTY, steps)
     owned = _owned(movers + parked)
     finished &= _grow(growers, owned | leaving, limit, steps)
     finished &= not (movers or parked or losers)
@@ -144,18 +146,41 @@ def _owned(changes: Iterable[Change]) -> CpuSet:
     )
 
 
-def _shrink_owners(ranked: Iterable[Change], steps: _Steps) -> list[Change]:
-    """Serve the owners that get nothing new; give back the others, movers first."""
+def _shrink_owners(
+    ranked: Iterable[Change], shared: CpuSet, steps: _Steps
+) -> tuple[list[Change], list[Change]]:
+    """Serve the owners that get nothing new.
+
+    Args:
+        ranked: All changes.
+        shared: The cpus that shared containers may have now.
+        steps: Gets what is served.
+
+    Returns:
+        Those that get nothing new either, but share with others until these have left:
+        they had no place of their own before. And those that wait for cpus, movers first.
+    """
+    newcomers: list[Change] = []
     moving: list[Change] = []
     growing: list[Change] = []
     for one in ranked:
         if one.kind is Class.SHARED:
             continue
-        if one.wants <= one.sure:
+        if not one.wants <= one.sure:
+            (growing if one.may <= one.wants else moving).append(one)
+        elif one.wants.isdisjoint(shared):
             steps.append((one.container_id, one.wants, Step.SHRINK))
         else:
-            (growing if one.may <= one.wants else moving).append(one)
-    return moving + growing
+            newcomers.append(one)
+    return newcomers, moving + growing
+
+
+def _take_own(newcomers: list[Change], held: CpuSet, steps: _Steps) -> None:
+    """Let owners that shared their cpus keep these alone, once the others have left."""
+    for one in list(newcomers):
+        if one.wants.isdisjoint(held):
+            steps.append((one.container_id, one.wants, Step.SHRINK))
+            newcomers.remove(one)
 
 
 def _shrink_shared(losers: list[Change], held: CpuSet, steps: _Steps) -> bool:
