@@ -1,0 +1,1 @@
+"""The same scenes on the simulated runtime and on a real containerd, and what differs."""
