@@ -226,7 +226,9 @@ def _park(movers: list[Change], parked: list[Change], steps: _Steps) -> bool:
         wanted = CpuSet.EMPTY
         for other in movers:
             wanted |= other.wants if other is not one else CpuSet.EMPTY
-        room = (one.wants & one.sure) or one.sure - wanted
+        # Where nobody is sure of anything, what was told is the best that is known.
+        has = one.sure or one.told
+        room = (one.wants & has) or has - wanted
         if room and room != one.may:
             steps.append((one.container_id, room, Step.SHRINK))
             movers.remove(one)

@@ -154,7 +154,8 @@ def note_record(draft: Draft, holding: Holding) -> None:
     draft.told[holding.id] = has
     mems = draft.mems(holding.id)
     if mems and str(mems) != holding.container.mems:
-        draft.doubts[holding.id] = has
+        # It has these cpus for certain, and no others.
+        draft.doubts[holding.id] = CpuSet.EMPTY
 
 
 def give_pool(draft: Draft, holding: Holding, refusal: Refusal) -> tuple[Notice, ...]:

@@ -122,14 +122,13 @@ def rehome(ledger: Ledger, topology: Topology) -> Rebuilt:
 def _doubt_changed(draft: Draft, changed: CpuSet) -> None:
     """Doubt the containers whose cpus went offline or came back.
 
-    With cgroup v1 the kernel takes a cpu that goes offline out of a cpuset for good, and
-    lets a container without any other run on all that are left.
+    With cgroup v1 the kernel takes a cpu that goes offline out of a cpuset for good. A
+    container without any other then runs on all that are left, and is no obstacle for
+    others: it is beside them already, until it is told.
     """
     for one, told in draft.told.items():
         if not told.isdisjoint(changed):
-            doubt = draft.doubts.get(one, CpuSet.EMPTY) | told
-            alone = told.isdisjoint(draft.topology.online)
-            draft.doubts[one] = doubt | draft.topology.online if alone else doubt
+            draft.doubts[one] = draft.doubts.get(one, CpuSet.EMPTY) | told
 
 
 def _place_all(

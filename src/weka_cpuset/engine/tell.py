@@ -50,7 +50,7 @@ def _compare(draft: Draft, holding: Holding, wants: CpuSet, changes: list[Change
     told = draft.told[holding.id]
     doubt = draft.doubts.get(holding.id) if holding.phase is Phase.RUNNING else None
     if told != wants or doubt is not None:
-        sure = told if doubt is None else CpuSet.EMPTY
+        sure = told & doubt if doubt else told
         may = told if doubt is None else told | doubt
         changes.append(Change(holding.id, holding.kind, told, sure, may, wants))
 

@@ -194,7 +194,7 @@ def test_container_that_names_an_offline_cpu_runs_on_the_pool_until_it_is_back()
 
 
 def test_container_whose_only_cpu_went_offline_may_be_anywhere() -> None:
-    """The kernel lets it run on all cpus: its next ones are given to it before to others."""
+    """The kernel lets it run on all cpus, until it is given one that others have left."""
     ledger = ledger_of(
         LAPTOP,
         (pod("s"), container("s")),
@@ -202,7 +202,6 @@ def test_container_whose_only_cpu_went_offline_may_be_anywhere() -> None:
     )
     own = ledger.cpus_of("i")
     rebuilt = rehome(ledger, without(LAPTOP, own))
-    assert rebuilt.ledger.doubts["i"] >= LAPTOP.online - own
     updates = decide(rebuilt.ledger, Settle()).updates
     assert [update.container_id for update in updates] == ["s", "i"]
     assert updates[0].cpus.isdisjoint(updates[1].cpus)
