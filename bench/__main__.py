@@ -1,9 +1,10 @@
 """Run all benches: `python -m bench`."""
 
-from bench import containerd, handler, receive, record, startup
+from bench import audit, containerd, handler, receive, record, startup
 
 handler.report()
 record.report()
 receive.report()
+audit.report()
 startup.report()
 containerd.report()
