@@ -2,13 +2,14 @@
 
 The test was written for a cluster, against an agent that ended whenever several pods were
 deleted by force at the same time. Its pods are files of their own (`examples/seed`); its
-steps and its success criteria are here.
+steps are here, its success criteria in `criteria`.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
+from nodesim import kubernetes
 from nodesim.actions import (
     Action,
     Apply,
@@ -21,8 +22,10 @@ from nodesim.actions import (
     Scenario,
     Wait,
 )
+from nodesim.criteria import Evidence
 from nodesim.report import Entry, EntryKind, Report
 from nodesim.workload import PodSpec
+from weka_cpuset.engine import CpuSet, SharedDemand
 
 MACHINE = "2x8-smt2"
 """32 cpus in two NUMA nodes; the test names cpus 15 and 16."""
@@ -133,25 +136,8 @@ def ends_of(phases: Iterable[Phase]) -> tuple[int, ...]:
     return tuple(accumulate(len(phase.actions) for phase in phases))
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """One of the test's success criteria.
-
-    Attributes:
-        title: What is asked for.
-        met: Whether it is so.
-        evidence: What was seen.
-    """
-
-    title: str
-    met: bool
-    evidence: str
-
-
-def criteria_of(
-    report: Report, timeline: Iterable[Entry], shared: Iterable[str]
-) -> tuple[Criterion, ...]:
-    """Judge the test by its own six success criteria.
+def evidence_of(report: Report, timeline: Iterable[Entry], shared: Iterable[str]) -> Evidence:
+    """Gather what the test's success criteria are judged on.
 
     Args:
         report: The simulation's report, with the agent's log.
@@ -160,64 +146,36 @@ def criteria_of(
     """
     labels = set(shared)
     entries = tuple(timeline)
-    broken = sum(entry.kind is EntryKind.FAULT for entry in entries)
-    changed = [
-        entry
-        for entry in entries
-        if entry.kind is EntryKind.CHANGE and entry.subject in labels and " -> " in entry.text
-    ]
-    unmet = sum(not one.met for one in report.expectations)
-    removed = _count(report.log, "Removing container")
-    released = _count(report.log, "container removal")
-    warnings = _count(report.log, "WARNING") + _count(report.log, "ERROR")
-    crashes = _count(report.log, "Traceback")
-    return (
-        Criterion(
-            "Plugin stability",
-            report.agent_restarts == 0 and report.reconnects == 0,
-            f"{_times(report.agent_restarts, 'restart')} and "
-            f"{_times(report.reconnects, 'lost connection')} in "
-            f"{report.events:,} events",
+    return Evidence(
+        scope=f"{report.events:,} events",
+        restarts=report.agent_restarts,
+        disconnects=report.reconnects,
+        created=report.pods_created,
+        refused=report.pods_refused,
+        completed=report.pods_completed,
+        looks=len(report.expectations),
+        unmet=tuple(f"{one.text}: {one.found}" for one in report.expectations if not one.met),
+        broken_rules=tuple(one.text for one in report.violations),
+        failed_updates=sum(entry.kind is EntryKind.FAULT for entry in entries),
+        changes=tuple(
+            f"{entry.subject}: {entry.text}"
+            for entry in entries
+            if entry.kind is EntryKind.CHANGE and entry.subject in labels and " -> " in entry.text
         ),
-        Criterion(
-            "Container handling",
-            not unmet and not report.pods_refused,
-            f"{report.pods_created} pods created, {report.pods_refused} refused, "
-            f"{report.pods_completed} ran to their own end; {len(report.expectations) - unmet} of "
-            f"{len(report.expectations)} looks at pods and cpus as expected",
-        ),
-        Criterion(
-            "Graceful removal",
-            not report.violations and removed >= report.pods_created,
-            f"{removed} containers removed, rules of placement "
-            f"broken {_times(len(report.violations), 'time')}",
-        ),
-        Criterion(
-            "Error resilience",
-            bool(broken and warnings) and not crashes and report.agent_restarts == 0,
-            f"{_times(broken, 'update')} of a container made to fail on purpose; "
-            f"{_times(warnings, 'warning')} in the log, and the agent went on",
-        ),
-        Criterion(
-            "Shared pool updates",
-            bool(changed),
-            f"{_times(len(changed), 'change')} of shared containers while they ran, such as "
-            f"{changed[0].subject}: {changed[0].text}"
-            if changed
-            else "none",
-        ),
-        Criterion(
-            "Log evidence",
-            bool(removed and released) and not crashes,
-            f"{removed} lines with `Removing container`, {released} with `container removal`, "
-            f"{crashes} with a crash",
-        ),
+        log=report.log,
     )
 
 
-def _count(lines: Iterable[str], text: str) -> int:
-    return sum(text in line for line in lines)
+def shared_labels(pods: Iterable[PodSpec], online: CpuSet) -> list[str]:
+    """Return the labels of the containers that are shared by their manifest.
 
-
-def _times(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    Args:
+        pods: The pods.
+        online: The cpus that are online.
+    """
+    return [
+        f"{pod.key}/{container.name}"
+        for pod in pods
+        for container in pod.containers
+        if isinstance(kubernetes.demand_of(pod, container, online), SharedDemand)
+    ]

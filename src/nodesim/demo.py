@@ -10,11 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
 from rich.text import Text
 
-from nodesim import acceptance, kubernetes, manifest
-from nodesim.acceptance import Criterion, Phase
+from nodesim import acceptance, criteria, manifest
+from nodesim.acceptance import Phase
 from nodesim.fields import InputError
 from nodesim.picture import Picture
 from nodesim.report import Report
@@ -24,8 +23,7 @@ from nodesim.simulation import Simulation
 from nodesim.stage import Recorder, Sight, Watched
 from nodesim.terminal import console_of_stdout
 from nodesim.verdict import verdict_of
-from nodesim.workload import PodSpec
-from weka_cpuset.engine import CpuSet, SharedDemand
+from weka_cpuset.engine import CpuSet
 
 LONG = 100
 """A phase with more actions than this has a progress bar."""
@@ -134,24 +132,14 @@ def play(console: Console, folder: Path) -> bool:
     tour.begin(simulation.host, CpuSet.EMPTY)
     report = simulation.run()
     tour.finish()
-    shared = shared_labels((*crash, *race), simulation.host.machine.present)
-    criteria = acceptance.criteria_of(report, tour.entries, shared)
+    shared = acceptance.shared_labels((*crash, *race), simulation.host.machine.present)
+    judged = criteria.criteria_of(acceptance.evidence_of(report, tour.entries, shared))
     _show_log(console, report)
     _show_heading(console, "What was simulated and checked")
     console.print(verdict_of(Outcome((report,))))
     _show_heading(console, "The test's own success criteria")
-    _show_criteria(console, criteria)
-    return report.passed and all(one.met for one in criteria)
-
-
-def shared_labels(pods: Sequence[PodSpec], online: CpuSet) -> list[str]:
-    """Return the labels of the containers that are shared by their manifest."""
-    return [
-        f"{pod.key}/{container.name}"
-        for pod in pods
-        for container in pod.containers
-        if isinstance(kubernetes.demand_of(pod, container, online), SharedDemand)
-    ]
+    criteria.show(console, judged)
+    return report.passed and all(one.met for one in judged)
 
 
 def _print_prose(console: Console, text: str) -> None:
@@ -172,17 +160,6 @@ def _show_log(console: Console, report: Report) -> None:
             console.print(
                 line.strip(), style="dim", highlight=False, overflow="ellipsis", no_wrap=True
             )
-
-
-def _show_criteria(console: Console, criteria: Sequence[Criterion]) -> None:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for number, one in enumerate(criteria, start=1):
-        word = Text("PASS", "bold green") if one.met else Text("FAIL", "bold red")
-        table.add_row(word, f"{number}. {one.title}", one.evidence)
-    console.print(table)
-    met = sum(one.met for one in criteria)
-    style = "bold green" if met == len(criteria) else "bold red"
-    console.print(f"\n{met} of {len(criteria)} criteria met", style=style)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from nodesim import acceptance
 from nodesim.actions import Apply, Break, Delete, Expect
+from nodesim.criteria import criteria_of
 from nodesim.report import Entry, EntryKind, Expectation, Report, Violation
 from nodesim.workload import ContainerSpec, PodSpec
 from tests.unit.nodesim.outcomes import report
@@ -27,7 +28,8 @@ RACE = tuple(PodSpec(f"stress-race-{n}", (ContainerSpec("test-container"),)) for
 
 def met(run: Report, timeline: tuple[Entry, ...] = (BROKEN, CHANGED)) -> dict[str, bool]:
     """Judge a run and return which criteria are met, by title."""
-    return {one.title: one.met for one in acceptance.criteria_of(run, timeline, [SHARED])}
+    seen = acceptance.evidence_of(run, timeline, [SHARED])
+    return {one.title: one.met for one in criteria_of(seen)}
 
 
 GOOD = report(log=LOG)
