@@ -96,12 +96,12 @@ def release_by_name() -> AbstractContextManager[None]:
 
 @BUGS.add
 def release_twice() -> AbstractContextManager[None]:
-    """When the runtime tells of one end twice, the pod that came after loses its cpus."""
+    """When the runtime tells of an end again, the pod that came after loses its cpus."""
     owned: dict[str, CpuSet] = {}
 
     def change(ledger: Ledger, event: Event) -> Event | None:
         owned.update((one.id, one.cpus) for one in ledger.exclusive.values() if one.cpus)
-        if isinstance(event, Stop) and event.container_id in ledger.ended:
+        if isinstance(event, Stop | Remove) and event.container_id in ledger.ended:
             had = owned.get(event.container_id, CpuSet.EMPTY)
             for one in ledger.exclusive.values():
                 if one.cpus and not one.cpus.isdisjoint(had):

@@ -12,7 +12,6 @@ from nodesim.actions import (
     FaultKind,
     Offline,
     Online,
-    Repeat,
     Resize,
     RestartAgent,
     Scenario,
@@ -40,19 +39,27 @@ def whole(cpus: int) -> Resources:
     return Resources(1000 * cpus, 1000 * cpus, 64 * MIB, 64 * MIB)
 
 
-def pod(name: str, resources: Resources, *, life_s: float | None = None, **notes: str) -> PodSpec:
+def pod(
+    name: str,
+    resources: Resources,
+    *,
+    life_s: float | None = None,
+    deaf: bool = False,
+    **notes: str,
+) -> PodSpec:
     """Return a pod of one container named c.
 
     Args:
         name: Its name.
         resources: What the container asks for.
         life_s: When it ends by itself, in seconds; then it is not started again.
+        deaf: Whether it goes on until it is killed.
         notes: The cpus that it names (`cores`) or forbids (`forbid`).
     """
     keys = {"cores": CORES_ANNOTATION, "forbid": FORBID_ANNOTATION}
     return PodSpec(
         name,
-        (ContainerSpec("c", resources, life_s=life_s, heeds_term=True),),
+        (ContainerSpec("c", resources, life_s=life_s, heeds_term=not deaf),),
         annotations={keys[key]: value for key, value in notes.items()},
         restart_policy=RestartPolicy.ALWAYS if life_s is None else RestartPolicy.NEVER,
     )
@@ -176,23 +183,33 @@ SCENES: dict[str, Scenario] = {
             Wait(20.0),
         ),
     ),
-    "pods come and go at once": Scenario(
+    "the runtime is busy": Scenario(
         BIG,
         (
             *CROWD,
-            Repeat(
-                3,
-                (
-                    *apply(*(pod(f"a-{number}", whole(2)) for number in range(4))),
-                    *apply(pod("b", whole(2))),
-                    Delete(tuple(f"default/a-{number}" for number in range(4)), force=True),
-                    Wait(0.3),
-                    Delete(("default/b",), force=True),
-                ),
-            ),
+            *apply(*(pod(f"off-{number}", SHARED, forbid="8-23") for number in range(6))),
+            *apply(*(pod(f"more-{number}", SHARED) for number in range(6))),
+            *apply(pod("a", whole(2), forbid="8-23")),
+            # The cpus are free for all; the pods that come take only some of the shared ones along.
+            Delete(("default/a",), force=True),
+            *apply(*(pod(f"named-{cpu}", SHARED, cores=str(cpu)) for cpu in range(8, 24))),
             Wait(20.0),
         ),
         runtime="containerd-2.3",
+    ),
+    "a pod comes again before its old self has ended": Scenario(
+        BIG,
+        (
+            *CROWD,
+            *apply(pod("a", whole(2), deaf=True)),
+            Delete(("default/a",), grace_s=2.0, force=True),
+            *apply(pod("a", whole(2))),
+            Wait(20.0),
+        ),
+    ),
+    "annotations are absurd": Scenario(
+        SMALL,
+        apply(pod("a", SHARED, cores="0-4000000000"), pod("b", whole(1), cores="3-1")),
     ),
     "a burst of pods": Scenario(
         BIG,
