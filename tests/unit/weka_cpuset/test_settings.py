@@ -41,8 +41,10 @@ def test_every_setting_can_be_set_in_the_file(tmp_path: Path) -> None:
         tmp_path,
         """
 nri: {socket: /s, name: n, index: 7, registration_timeout_s: 1,
-      reconnect_min_s: 0.5, reconnect_max_s: 2}
+      synchronize_timeout_s: 60, reconnect_min_s: 0.5, reconnect_max_s: 2}
 cpus: {reserved: "0,2-3", min_shared: 4}
+settle: {way: reply}
+audit: {interval_s: 3}
 log: {level: debug, format: json, file: /l}
 sysfs: /y
 cgroups: /z
@@ -50,8 +52,10 @@ dry_run: true
 """,
     )
     expected = settings.Settings(
-        nri=settings.NriSettings(Path("/s"), "n", "07", 1.0, 0.5, 2.0),
+        nri=settings.NriSettings(Path("/s"), "n", "07", 1.0, 60.0, 0.5, 2.0),
         cpus=settings.CpuSettings(CpuSet.of([0, 2, 3]), 4),
+        settle=settings.SettleSettings(settings.Way.REPLY),
+        audit=settings.AuditSettings(3.0),
         log=settings.LogSettings(settings.LogLevel.DEBUG, settings.LogFormat.JSON, "/l"),
         sysfs=Path("/y"),
         cgroups=Path("/z"),
