@@ -60,6 +60,7 @@ COMMANDS: Mapping[str, str] = {
     "simulate": "nodesim.simulate",
     "topology": "nodesim.topology_command",
     "replay": "weka_cpuset.replay",
+    "stress": "nodestress.command",
 }
 """The modules of the other commands; each has a click command of the command's name."""
 

@@ -1,0 +1,123 @@
+"""`weka-cpuset stress`: the operators' acceptance test as a command.
+
+It is imported when its command is called; what only one kind of node needs is imported when
+that kind of node is asked for.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+from rich.table import Table
+
+from nodesim import criteria
+from nodesim.acceptance import MACHINE, ROUNDS
+from nodesim.fields import InputError
+from nodesim.plan import DEFAULT_RUNTIME
+from nodesim.runtimes import RUNTIMES, UnknownRuntime
+from nodesim.terminal import console_of_stdout
+from nodestress import simulated, workload
+from nodestress.figures import Result
+from weka_cpuset.machine_file import MachineFileError
+
+EXIT_FAILED = 1
+"""At least one criterion is not met."""
+
+EXIT_BAD_INPUT = 2
+"""An option, a manifest or the node cannot be used; click's own code for a wrong option."""
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the options say.
+
+    Attributes:
+        rounds: How often the pods are deleted by force.
+        completing: A file with the pods that run to their own end; None: the operators' own.
+        deleted: A file with the pods that are deleted by force; None: the operators' own.
+        machine: The simulated machine.
+        runtime: The simulated runtime.
+        json: Whether one JSON object is printed, instead of text for people.
+    """
+
+    rounds: int
+    completing: str | None
+    deleted: str | None
+    machine: str
+    runtime: str
+    json: bool
+
+
+@click.command()
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=ROUNDS,
+    show_default=True,
+    help="How often the pods are deleted by force and created again.",
+)
+@click.option(
+    "--completing",
+    metavar="FILE",
+    help="Pods that run to their own end [default: the operators' own].",
+)
+@click.option(
+    "--deleted",
+    metavar="FILE",
+    help="Pods that are deleted by force [default: the operators' own].",
+)
+@click.option("--machine", default=MACHINE, show_default=True, help="The simulated machine.")
+@click.option(
+    "--runtime",
+    default=DEFAULT_RUNTIME,
+    show_default=True,
+    help=f"The simulated runtime: {', '.join(RUNTIMES)}.",
+)
+@click.option("--json", is_flag=True, help="Print one JSON object.")
+def stress(**options: object) -> None:
+    """Run the operators' acceptance test, on a simulated node or a real one.
+
+    Pods run to their own end; then others are deleted by force, all at the same instant, and
+    created again at once, round after round. The test's success criteria are printed one by
+    one, each with what was seen.
+
+    Exit status: 0 all criteria are met; 1 one is not; 2 something in the input is wrong.
+    """
+    wishes = msgspec.convert(options, Wishes)
+    try:
+        result = _play(wishes)
+    except (InputError, MachineFileError, UnknownRuntime) as error:
+        click.echo(f"weka-cpuset: {error}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+    _print(result, as_json=wishes.json)
+    sys.exit(0 if result.passed else EXIT_FAILED)
+
+
+def _play(wishes: Wishes) -> Result:
+    pods = workload.load(_path(wishes.completing), _path(wishes.deleted))
+    return simulated.play(pods, wishes.rounds, wishes.machine, wishes.runtime)
+
+
+def _path(name: str | None) -> Path | None:
+    return Path(name) if name is not None else None
+
+
+def _print(result: Result, *, as_json: bool) -> None:
+    judged = criteria.criteria_of(result.seen)
+    if as_json:
+        document = {
+            "passed": result.passed,
+            "criteria": judged,
+            "measured": dict(result.measured),
+            "unmet": result.seen.unmet,
+            "broken_rules": result.seen.broken_rules,
+        }
+        click.echo(msgspec.json.encode(document, order="deterministic"))
+        return
+    console = console_of_stdout()
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, figure in result.measured:
+        table.add_row(name, figure)
+    console.print(table)
+    console.print()
+    criteria.show(console, judged)
