@@ -3,13 +3,13 @@
 import pytest
 
 from tests.e2e.containerd import Containerd
-from tests.e2e.differential.differences import compare
+from tests.e2e.differential.differences import ALL_SCENES, compare
 from tests.e2e.differential.real import play_real
-from tests.e2e.differential.scenes import SCENES, Scene
+from tests.e2e.differential.scenes import Scene
 from tests.e2e.differential.simulated import play_simulated
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name.replace(" ", "-"))
+@pytest.mark.parametrize("scene", ALL_SCENES, ids=lambda scene: scene.name.replace(" ", "-"))
 def test_both_runtimes_agree(runtime: Containerd, scene: Scene) -> None:
     """The plugin hears the same events in the same order, and the same cpus are applied."""
     series = runtime.series.value

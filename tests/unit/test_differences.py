@@ -4,11 +4,14 @@ import re
 from pathlib import Path
 
 from nodesim.runtimes import RUNTIMES
-from tests.e2e.differential.differences import DIFFERENCES, NOT_COMPARED, compare
+from tests.e2e.differential.agent_scenes import AGENT_SCENES, NOT_PLAYED
+from tests.e2e.differential.differences import ALL_SCENES, DIFFERENCES, NOT_COMPARED, compare
 from tests.e2e.differential.play import Played
-from tests.e2e.differential.scenes import SCENES
 
-PAGE = Path(__file__).parents[2] / "docs/explanation/simulation.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/explanation/simulation.md"
+OWN_TESTS = ("test_harness.py", "test_differential.py")
+"""The tests of the tier itself."""
 OOM = DIFFERENCES[0]
 
 
@@ -22,12 +25,26 @@ def test_the_page_lists_exactly_the_known_differences() -> None:
     """What the comparison forgives, readers are told."""
     assert rows("Known differences") == {one.title for one in DIFFERENCES}
     assert rows("Not compared") == set(NOT_COMPARED)
+    assert rows("End-to-end tests that are not played") == {f"`{one}`" for one in NOT_PLAYED}
+
+
+def test_each_end_to_end_test_is_played_or_has_a_reason() -> None:
+    """A new test of the agent under containerd needs its scene."""
+    tests = {
+        name
+        for file in (ROOT / "tests/e2e").glob("test_*.py")
+        if file.name not in OWN_TESTS
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    played = {name for scene in AGENT_SCENES for name in scene.plays}
+    assert played.isdisjoint(NOT_PLAYED)
+    assert tests == played | NOT_PLAYED.keys()
 
 
 def test_differences_name_scenes_and_runtimes_that_exist() -> None:
     """A renamed scene does not lose its differences silently."""
-    names = {scene.name for scene in SCENES}
-    assert len(names) == len(SCENES)
+    names = {scene.name for scene in ALL_SCENES}
+    assert len(names) == len(ALL_SCENES)
     for one in DIFFERENCES:
         assert one.scenes <= names
         assert one.series <= RUNTIMES.keys()
@@ -35,8 +52,8 @@ def test_differences_name_scenes_and_runtimes_that_exist() -> None:
 
 def test_a_known_difference_is_forgiven_where_it_is_listed() -> None:
     """In its scene it is no finding; in another one it is."""
-    real = [Played("step", ("CREATE oom=0 pod: default u /kubepods/podu",), ())]
-    simulated = [Played("step", ("CREATE oom=-997 pod: default u /kubepods/podu",), ())]
+    real = [Played("step", ("CREATE oom=0 pod: default u /kubepods/podu",), (), ())]
+    simulated = [Played("step", ("CREATE oom=-997 pod: default u /kubepods/podu",), (), ())]
     (listed, *_) = sorted(OOM.scenes)
 
     assert compare(listed, "containerd-2.1", real, simulated) == []
@@ -45,7 +62,7 @@ def test_a_known_difference_is_forgiven_where_it_is_listed() -> None:
 
 def test_a_difference_that_is_not_seen_any_more_is_a_finding() -> None:
     """A list that nobody needs misleads its readers."""
-    same = [Played("step", ("CREATE",), ("done",))]
+    same = [Played("step", ("CREATE",), ("done",), ())]
     (listed, *_) = sorted(OOM.scenes)
 
     assert compare(listed, "containerd-2.1", same, same) == [f"not seen any more: {OOM.title}"]
@@ -53,8 +70,8 @@ def test_a_difference_that_is_not_seen_any_more_is_a_finding() -> None:
 
 def test_a_missing_event_is_a_finding() -> None:
     """The report names the step and the side."""
-    real = [Played("3. Stop", ("STOP_CONTAINER p/a",), ("done",))]
-    simulated = [Played("3. Stop", (), ("done",))]
+    real = [Played("3. Stop", ("STOP_CONTAINER p/a",), ("done",), ())]
+    simulated = [Played("3. Stop", (), ("done",), ())]
 
     found = compare("life of a pod", "containerd-2.1", real, simulated)
 

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from difflib import ndiff
 from typing import Final
 
+from tests.e2e.differential.agent_scenes import AGENT_SCENES
 from tests.e2e.differential.play import Played
+from tests.e2e.differential.scenes import SCENES
+from tests.e2e.pods import QosClass
 
 ALL_SERIES: Final = frozenset({"containerd-1.7", "containerd-2.1"})
 
@@ -34,19 +37,22 @@ class Difference:
     series: frozenset[str] = ALL_SERIES
 
 
+ALL_SCENES: Final = (*SCENES, *AGENT_SCENES)
+
+
+def _with_guaranteed_pods() -> frozenset[str]:
+    """Return the names of the scenes in which there is a Guaranteed pod."""
+    return frozenset(
+        scene.name
+        for scene in ALL_SCENES
+        if any(pod.qos is QosClass.GUARANTEED for pod in scene.pods)
+    )
+
+
 DIFFERENCES: Final = (
     Difference(
         "Out-of-memory score of Guaranteed pods",
-        frozenset(
-            {
-                "each class of quality of service",
-                "natural end",
-                "reply to a natural end",
-                "failed start and the next attempt",
-                "creation changes others",
-                "resize",
-            }
-        ),
+        _with_guaranteed_pods(),
         r" oom=0 (pod: \S+ \S+ /kubepods/pod)",
         r" oom=-997 \1",
     ),

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, assert_never
@@ -19,16 +20,20 @@ from tests.e2e.differential.scenes import (
     RunPod,
     Scene,
     Start,
+    StartAgent,
     StartPlugin,
     StartRuntime,
     Step,
     Stop,
+    StopAgent,
     StopPlugin,
     StopPod,
     StopRuntime,
     Together,
 )
 from tests.e2e.differential.witness import Witness
+
+_CPUSET = re.compile(r" cpus=\S+( mems=\S+)?")
 
 
 class CallFailed(Exception):
@@ -79,17 +84,24 @@ class Stage(Protocol):
     async def start_plugin(self) -> None:
         """Connect the plugin; return when it has been synchronized."""
 
+    async def start_agent(self) -> None:
+        """Start the agent; return when it has been synchronized."""
+
+    async def stop_agent(self, *, kill: bool) -> None:
+        """Ask the agent to end, or kill it."""
+
     async def stop_runtime(self) -> None:
         """Kill the runtime."""
 
     async def start_runtime(self) -> None:
-        """Start the runtime again."""
+        """Start the runtime again; return when agent and plugin are at work, if they were."""
 
-    async def settle(self, events: int) -> None:
+    async def settle(self, before: int, expected: "Played | None") -> None:
         """Wait until nothing happens any more.
 
         Args:
-            events: How many events are to be waited for, for a while.
+            before: How many events had been heard before the step.
+            expected: What was seen of it elsewhere; it is waited for, for a while.
         """
 
     async def look(self) -> list[str]:
@@ -104,17 +116,19 @@ class Played:
         title: The step.
         events: What the plugin heard, in order; where that is left to chance, in the order of
             the subjects' names.
-        shown: How the calls ended, and what runtime and kernel show afterwards.
+        results: How the calls ended.
+        shown: What runtime and kernel show afterwards.
     """
 
     title: str
     events: tuple[str, ...]
+    results: tuple[str, ...]
     shown: tuple[str, ...]
 
     @property
     def lines(self) -> tuple[str, ...]:
         """All that was seen."""
-        return self.events + self.shown
+        return self.events + self.results + self.shown
 
 
 async def play(scene: Scene, stage: Stage, expected: tuple[Played, ...] = ()) -> tuple[Played, ...]:
@@ -130,21 +144,23 @@ async def play(scene: Scene, stage: Stage, expected: tuple[Played, ...] = ()) ->
     for number, step in enumerate(steps):
         heard = len(stage.witness.heard)
         results = await _do(stage, step)
-        await stage.settle(heard + (len(expected[number].events) if expected else 0))
+        there = expected[number] if expected else None
+        await stage.settle(heard, there)
         events = _ordered(step, stage.witness.heard[heard:])
-        shown = (*results, *await stage.look())
-        played.append(Played(f"{number}. {step}", events, shown))
+        shown = tuple(await stage.look())
+        played.append(Played(f"{number}. {step}", events, tuple(results), shown))
     return tuple(played)
 
 
 def _ordered(step: Step, events: Sequence[str]) -> tuple[str, ...]:
     """Bring events whose order is left to chance into the order of the subjects' names.
 
-    Calls that are made together reach the runtime in any order. containerd goes through the
+    Calls that are made together reach the runtime in any order, and so the cpusets that are on
+    record between them are left to chance too. containerd goes through the
     containers of a pod in the order of a Go map, which is random.
     """
     if isinstance(step, Together):
-        return tuple(sorted(events, key=_subject))
+        return tuple(sorted((_CPUSET.sub("", event) for event in events), key=_subject))
     if not isinstance(step, StopPod | RemovePod):
         return tuple(events)
     ordered: list[str] = []
@@ -166,11 +182,11 @@ async def _do(stage: Stage, step: Step) -> list[str]:
         case Answer():
             stage.witness.expect(step)
             return []
-        case AwaitExit() | Kill() | StopPlugin() | StartPlugin() | StopRuntime() | StartRuntime():
-            await _disturb(stage, step)
-            return ["done"]
     try:
-        await _call(stage, step)
+        if isinstance(step, Call):
+            await _call(stage, step)
+        else:
+            await _disturb(stage, step)
     except CallFailed:
         return ["the call failed"]
     return ["done"]
@@ -208,10 +224,13 @@ async def _disturb(stage: Stage, step: Disturbance) -> None:
             await stage.stop_plugin()
         case StartPlugin():
             await stage.start_plugin()
+        case StartAgent():
+            await stage.start_agent()
+        case StopAgent(kill):
+            await stage.stop_agent(kill=kill)
         case StopRuntime():
             await stage.stop_runtime()
         case StartRuntime():
             await stage.start_runtime()
-            await stage.start_plugin()
         case _ as never:
             assert_never(never)

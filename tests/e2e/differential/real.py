@@ -11,23 +11,26 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from tests.e2e.cri import CriError
+from tests.e2e.waiting import wait_for
+
 import nri
 from tests.e2e import cgroups
 from tests.e2e import cri_pb2 as pb
+from tests.e2e.agent import Agent
 from tests.e2e.containerd import Containerd
-from tests.e2e.cri import CriError
 from tests.e2e.differential.play import CallFailed, Played, play
 from tests.e2e.differential.scenes import Scene
 from tests.e2e.differential.witness import Witness
 from tests.e2e.kubelet import Kubelet, RunningPod
-from tests.e2e.waiting import wait_for
 
 POLL_S: Final = 0.01
 QUIET_S: Final = 0.15
 """Without any event for so long, nothing is under way any more: all events trail what causes
 them by some 20 ms, and follow each other faster than that."""
-LATE_S: Final = 1.5
-"""An event that is expected and has not come after this time does not come."""
+LATE_S: Final = 4.0
+"""What is expected and has not come after this time does not come. The agent lets shared
+containers grow within a second of the last event."""
 
 
 def play_real(
@@ -47,6 +50,7 @@ def play_real(
             return await play(scene, stage, expected)
         finally:
             await stage.stop_plugin()
+            stage.close()
 
     return asyncio.run(main())
 
@@ -63,12 +67,13 @@ class RealStage:
     """
 
     def __init__(self, scene: Scene, runtime: Containerd) -> None:
-        self.witness = Witness(scene.pins, runtime.cgroup)
+        self.witness = Witness(scene.pins, runtime.cgroup, silent=bool(scene.plays))
         self._scene = scene
         self._runtime = runtime
         self._cri = runtime.cri
         self._kubelet = Kubelet(runtime, runtime.layout.folder / "pods")
         self._plugin: nri.PluginConnection | None = None
+        self._agent = Agent(runtime)
         self._runs = True
         self._pods: dict[str, RunningPod] = {}
         self._pids: dict[str, int] = {}
@@ -148,20 +153,39 @@ class RealStage:
         self._plugin = await nri.connect(endpoint, nri.Identity("witness", "50"), self.witness)
         await self._plugin.wait_synchronized()
 
+    async def start_agent(self) -> None:
+        """Start the agent; return when it has been synchronized."""
+        await asyncio.to_thread(self._agent.start)
+
+    async def stop_agent(self, *, kill: bool) -> None:
+        """Ask the agent to end, or kill it."""
+        number = signal.SIGKILL if kill else signal.SIGTERM
+        await asyncio.to_thread(self._agent.stop, number)
+
     async def stop_runtime(self) -> None:
         """Kill the runtime."""
         self._runs = False
         await asyncio.to_thread(self._runtime.stop, signal.SIGKILL)
 
     async def start_runtime(self) -> None:
-        """Start the runtime again."""
+        """Start the runtime again; return when agent and plugin are at work, if they were."""
         await asyncio.to_thread(self._runtime.start)
         self._runs = True
+        await self.start_plugin()
+        if self._agent.is_running():
+            await asyncio.to_thread(self._agent.wait_ready)
 
-    async def settle(self, events: int) -> None:
+    def close(self) -> None:
+        """End the agent, if it runs."""
+        self._agent.close()
+
+    async def settle(self, before: int, expected: Played | None) -> None:
         """Wait until nothing happens any more."""
         late = monotonic() + LATE_S
-        while len(self.witness.heard) < events and monotonic() < late:
+        while expected and monotonic() < late:
+            events = len(self.witness.heard) - before
+            if events >= len(expected.events) and expected.shown == tuple(await self.look()):
+                break
             await asyncio.sleep(POLL_S)
         quiet = monotonic() + QUIET_S
         while monotonic() < quiet:

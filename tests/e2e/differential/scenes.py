@@ -119,13 +119,25 @@ class StartPlugin:
 
 
 @dataclass(frozen=True, slots=True)
+class StartAgent:
+    """The agent starts, and has been synchronized."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAgent:
+    """The agent is asked to end, or killed."""
+
+    kill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StopRuntime:
     """The runtime is killed; containers go on."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartRuntime:
-    """The runtime starts, and the plugin connects to it."""
+    """The runtime starts; the plugin connects to it, and the agent if it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +148,16 @@ class Together:
 
 
 Call = RunPod | Create | Start | Resize | Stop | Remove | StopPod | RemovePod
-Disturbance = AwaitExit | Kill | StopPlugin | StartPlugin | StopRuntime | StartRuntime
+Disturbance = (
+    AwaitExit
+    | Kill
+    | StopPlugin
+    | StartPlugin
+    | StartAgent
+    | StopAgent
+    | StopRuntime
+    | StartRuntime
+)
 Step = Answer | Call | Disturbance | Together
 
 
@@ -149,12 +170,15 @@ class Scene:
         pods: All pods that take part.
         steps: What is done, one after the other. The plugin is connected from the start.
         pins: What the plugin gives to new containers, by name; others get nothing.
+        plays: The end-to-end tests whose pods and calls these are. The agent is at work then,
+            and the plugin only listens.
     """
 
     name: str
     pods: tuple[PodSpec, ...]
     steps: tuple[Step, ...]
     pins: Mapping[str, str] = field(default_factory=dict)
+    plays: tuple[str, ...] = ()
 
     def pod(self, name: str) -> PodSpec:
         """Return the pod of a name."""

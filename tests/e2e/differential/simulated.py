@@ -1,6 +1,7 @@
 """The simulated runtime as a stage."""
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -12,6 +13,7 @@ from unittest.mock import patch
 import nri
 from nodesim import clock, records, runtimes
 from nodesim.actions import Fault, FaultKind
+from nodesim.agent import AgentProcess, logged
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
 from nodesim.records import Container, Phase, Sandbox
@@ -24,9 +26,11 @@ from tests.e2e.differential.scenes import BRIEF, NO_PROGRAM, Scene
 from tests.e2e.differential.witness import Witness
 from tests.e2e.kernel import online_cpus
 from tests.e2e.pods import SLEEP
+from weka_cpuset import settings
 from weka_cpuset.engine import CpuSet
+from weka_cpuset.sysfs import read_topology
 
-SETTLE_S = 1.0
+SETTLE_S = 3.0
 """Virtual seconds after which nothing is under way any more."""
 
 SHOWN = {
@@ -45,7 +49,8 @@ def play_simulated(scene: Scene, kind: str) -> tuple[Played, ...]:
             return await play(scene, stage)
 
     memory = sysconf("SC_PAGE_SIZE") * sysconf("SC_PHYS_PAGES")
-    with patch.object(records, "MACHINE_MEMORY", memory):
+    quiet = logged(logging.NullHandler(), logging.CRITICAL)
+    with patch.object(records, "MACHINE_MEMORY", memory), quiet:
         return clock.run(main())
 
 
@@ -57,6 +62,7 @@ async def _stage(scene: Scene, kind: str) -> AsyncIterator["SimulatedStage"]:
         try:
             yield stage
         finally:
+            await stage.stop_agent(kill=True)
             await stage.stop_plugin()
             stage.runtime.stop()
             await asyncio.sleep(0)
@@ -77,16 +83,18 @@ class SimulatedStage:
     """
 
     def __init__(self, scene: Scene, kind: str, socket: Path) -> None:
-        self.witness = Witness(scene.pins, "")
+        self.witness = Witness(scene.pins, "", silent=bool(scene.plays))
         self._scene = scene
         self._socket = socket
         self._kernel = Kernel(CpuSet.of(online_cpus()), CpuSet.of([0]))
         self._faults = Faults(lambda *_: None)
-        notes = _Nobody()
-        self._synchronized = notes.synchronized
-        self.runtime = Runtime(runtimes.find(kind), socket, self._kernel, self._faults, notes)
+        self._arrivals = _Arrivals()
+        self.runtime = Runtime(
+            runtimes.find(kind), socket, self._kernel, self._faults, self._arrivals
+        )
         self._plugin: nri.PluginConnection | None = None
         self._runs = True
+        self._agent: AgentProcess | None = None
         self._sandboxes: dict[str, str] = {}
         self._containers: dict[str, str] = {}
 
@@ -160,10 +168,31 @@ class SimulatedStage:
 
     async def start_plugin(self) -> None:
         """Connect the plugin; return when it has been synchronized."""
-        self._synchronized.clear()
+        arrival = self._arrivals.expect("witness")
         endpoint = nri.SocketEndpoint(str(self._socket))
         self._plugin = await nri.connect(endpoint, nri.Identity("witness", "50"), self.witness)
-        await self._synchronized.wait()
+        await arrival.wait()
+
+    async def start_agent(self) -> None:
+        """Start the agent; return when it has been synchronized."""
+        arrival = self._arrivals.expect("weka-cpuset")
+        chosen = settings.load(None, {}, {})
+        chosen = replace(chosen, nri=replace(chosen.nri, socket=self._socket))
+        self._agent = AgentProcess(
+            chosen, lambda: read_topology(chosen.sysfs), self._kernel, self._ended
+        )
+        self._agent.start()
+        await arrival.wait()
+
+    async def stop_agent(self, *, kill: bool) -> None:
+        """Ask the agent to end, or kill it: the connection ends, and the memory is lost."""
+        del kill
+        if self._agent is not None:
+            await self._agent.end()
+            self._agent = None
+
+    def _ended(self, reason: str) -> None:
+        raise AssertionError(f"the agent ended by itself: {reason}")
 
     async def stop_runtime(self) -> None:
         """Kill the runtime."""
@@ -171,13 +200,17 @@ class SimulatedStage:
         self.runtime.stop()
 
     async def start_runtime(self) -> None:
-        """Start the runtime again."""
+        """Start the runtime again; return when agent and plugin are at work, if they were."""
+        arrival = self._arrivals.expect("weka-cpuset")
         self._runs = True
         self.runtime.start()
+        await self.start_plugin()
+        if self._agent is not None:
+            await arrival.wait()
 
-    async def settle(self, events: int) -> None:
+    async def settle(self, before: int, expected: Played | None) -> None:
         """Wait until nothing happens any more."""
-        del events
+        del before, expected
         await asyncio.sleep(SETTLE_S)
 
     async def look(self) -> list[str]:
@@ -199,11 +232,15 @@ class SimulatedStage:
         return f"applied to {name}: cpus {cgroup.cpus} nodes {cgroup.mems}"
 
 
-class _Nobody:
-    """Looks at nothing but the plugin's synchronization."""
+class _Arrivals:
+    """Looks at nothing but the synchronization of plugins."""
 
     def __init__(self) -> None:
-        self.synchronized = asyncio.Event()
+        self._expected: dict[str, asyncio.Event] = {}
+
+    def expect(self, name: str) -> asyncio.Event:
+        """Return what is set when a plugin is synchronized from now on."""
+        return self._expected.setdefault(name, asyncio.Event())
 
     def event(self, event: Event, subject: str) -> None:
         """An event happens."""
@@ -227,12 +264,12 @@ class _Nobody:
         """Something was kept from a container."""
 
     def plugin_synchronized(self, name: str) -> None:
-        """The witness is at work."""
-        del name
-        self.synchronized.set()
+        """A plugin is at work."""
+        if name in self._expected:
+            self._expected.pop(name).set()
 
     def plugin_left(self, name: str, reason: str) -> None:
-        """The witness is gone."""
+        """A plugin is gone."""
 
 
 @contextmanager

@@ -21,17 +21,19 @@ class Witness:
     Args:
         pins: What new containers get, by name.
         cgroup: The cgroup that all pods of the runtime are below; left out of what is heard.
+        silent: Whether it only listens.
 
     Attributes:
         heard: What was heard, one line for each event.
         times: When each of these was heard, in seconds of the monotonic clock.
     """
 
-    def __init__(self, pins: Mapping[str, str], cgroup: str) -> None:
+    def __init__(self, pins: Mapping[str, str], cgroup: str, *, silent: bool) -> None:
         self.heard: list[str] = []
         self.times: list[float] = []
         self._pins = pins
         self._cgroup = cgroup
+        self._silent = silent
         self._names: dict[str, str] = {}
         self._attempts: dict[str, int] = {}
         self._answers: list[Answer] = []
@@ -82,6 +84,8 @@ class Witness:
         if answer.refusal:
             raise nri.Refusal(answer.refusal)
         cpus = answer.cpus or request.container.linux.resources.cpu.cpus
+        if self._silent:
+            return messages.UpdateContainerResponse()
         own = [messages.cpu_update(request.container.id, cpus, answer.mems)] if cpus else []
         return messages.UpdateContainerResponse(update=[*self._updates(answer), *own])
 
