@@ -1,4 +1,4 @@
-"""Generates the message classes of `nri` and their type stubs from its .proto files.
+"""Generates the message classes of `nri` and `nodestress`, and their type stubs, from .proto files.
 
 Run `python tools/generate_messages.py` after a change of a .proto file, or with `--check`
 to find out whether the committed files are what protoc makes of them now.
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).parent.parent / "src"
-PROTOS = ("nri/nri.proto", "nri/ttrpc.proto")
+PROTOS = ("nri/nri.proto", "nri/ttrpc.proto", "nodestress/cri.proto")
 
 
 class GenerationError(Exception):

@@ -9,8 +9,8 @@ from os import environ
 from pathlib import Path
 from typing import Final
 
+from nodestress.waiting import wait_for
 from tests.e2e.containerd import Containerd, tail
-from tests.e2e.waiting import wait_for
 
 PROGRAM: Final = Path(sys.executable).with_name("weka-cpuset")
 EXIT_TIMEOUT_S: Final = 5.0

@@ -16,11 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from nodestress.cri import CriError
 from tests.e2e import packages
 from tests.e2e.agent import Agent
 from tests.e2e.containerd import REPOSITORY, Containerd
 from tests.e2e.containerd_config import Series
-from tests.e2e.cri import CriError
 from tests.e2e.kubelet import Kubelet, RunningPod
 from tests.e2e.pods import annotated, integer, shared
 

@@ -8,10 +8,10 @@ from os import environ
 from pathlib import Path
 from typing import Final
 
+from nodestress.cri import CriClient, CriError
+from nodestress.waiting import wait_for
 from tests.e2e import images, packages
 from tests.e2e.containerd_config import Layout, NriTimeouts, Series, render
-from tests.e2e.cri import CriClient, CriError
-from tests.e2e.waiting import wait_for
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 # sockaddr_un holds 108 bytes with the final zero, unix(7).

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from tests.e2e import cgroups
+from nodestress import cgroups
 
 CPUS: Final = Path("/sys/devices/system/cpu")
 

@@ -12,10 +12,12 @@ from os import sysconf
 from pathlib import Path
 from typing import Final, TypeVar
 
-from tests.e2e import cgroups, images
-from tests.e2e import cri_pb2 as pb
+from nodestress import cgroups
+from nodestress import cri_pb2 as pb
+from nodestress.cri import CriError
+from nodestress.waiting import wait_for
+from tests.e2e import images
 from tests.e2e.containerd import Containerd
-from tests.e2e.cri import CriError
 from tests.e2e.pods import (
     CPU_PERIOD_US,
     ContainerSpec,
@@ -23,7 +25,6 @@ from tests.e2e.pods import (
     container_resources,
     pod_resources,
 )
-from tests.e2e.waiting import wait_for
 
 # A kubelet gives every container at least this long to end by itself, also when the pod is
 # deleted by force (Kubernetes: kuberuntime, minimumGracePeriodInSeconds).

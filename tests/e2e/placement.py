@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from nodestress.waiting import DeadlineError, wait_for
 from tests.e2e import kernel
 from tests.e2e.kernel import Cpus
 from tests.e2e.kubelet import Kubelet, RunningPod
-from tests.e2e.waiting import DeadlineError, wait_for
 
 SAMPLE_S: Final = 0.002
 # Growth is settled after the reply: 200 ms of quiet, 1 s at most, and a second for the runtime.

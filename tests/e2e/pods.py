@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Final
 from uuid import uuid4
 
-from tests.e2e import cri_pb2 as pb
+from nodestress import cri_pb2 as pb
 
 CPU_PERIOD_US: Final = 100_000
 MIN_QUOTA_US: Final = 1_000

@@ -15,8 +15,8 @@ from os import getpid, kill
 from pathlib import Path
 from typing import Final
 
-from tests.e2e import cgroups
-from tests.e2e.waiting import wait_for
+from nodestress import cgroups
+from nodestress.waiting import wait_for
 
 # containerd makes its shims' sockets here whatever its configuration says.
 SHIM_SOCKETS: Final = Path("/run/containerd/s")

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from nodestress.waiting import wait_for
 from tests.e2e import cgroups, generate_cri, kernel, reaper
 from tests.e2e.containerd import REPOSITORY, Containerd
 from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.pods import QosClass, annotated, integer, shared
-from tests.e2e.waiting import wait_for
 
 ABANDONED = """
 import sys

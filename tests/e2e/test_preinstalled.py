@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from nodestress.waiting import wait_for
 from tests.e2e import kernel, reaper
 from tests.e2e.agent import PROGRAM
 from tests.e2e.containerd import Containerd
@@ -12,7 +13,6 @@ from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.placement import Watch, assert_settled
 from tests.e2e.pods import annotated, integer, shared
-from tests.e2e.waiting import wait_for
 
 FILE_NAME = "99-weka-cpuset"
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from nodestress.cri import CriError
 from tests.e2e import kernel
-from tests.e2e.cri import CriError
 from tests.e2e.node import Node
 from tests.e2e.placement import assert_settled
 from tests.e2e.pods import annotated, integer, shared

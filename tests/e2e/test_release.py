@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from nodestress.cri import CriError
 from tests.e2e import kernel
-from tests.e2e.cri import CriError
 from tests.e2e.node import Node
 from tests.e2e.placement import Watch, assert_settled
 from tests.e2e.pods import DEAF, annotated, integer, shared

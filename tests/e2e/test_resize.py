@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from nodestress.cri import CriError
 from tests.e2e import kernel
-from tests.e2e.cri import CriError
 from tests.e2e.kubelet import RunningPod
 from tests.e2e.node import Node
 from tests.e2e.placement import assert_settled

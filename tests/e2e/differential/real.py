@@ -11,12 +11,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from tests.e2e.cri import CriError
-from tests.e2e.waiting import wait_for
-
 import nri
-from tests.e2e import cgroups
-from tests.e2e import cri_pb2 as pb
+from nodestress import cgroups
+from nodestress import cri_pb2 as pb
+from nodestress.cri import CriError
+from nodestress.waiting import wait_for
 from tests.e2e.agent import Agent
 from tests.e2e.containerd import Containerd
 from tests.e2e.differential.play import CallFailed, Played, play

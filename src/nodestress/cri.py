@@ -8,16 +8,23 @@ from typing import Any, Final, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from tests.e2e import cri_pb2 as pb
+from nodestress import cri_pb2 as pb
 
 # A forced deletion of many pods is served one by one under containerd's locks.
 CALL_TIMEOUT_S: Final = 30.0
+"""How long a call may take, in seconds."""
 
 ReplyT = TypeVar("ReplyT", bound=Message)
 
 
 class CriError(Exception):
-    """The runtime answered a call with an error."""
+    """The runtime answered a call with an error.
+
+    Args:
+        method: The call.
+        code: gRPC's status code.
+        message: The runtime's own words.
+    """
 
     def __init__(self, method: str, code: grpc.StatusCode, message: str) -> None:
         super().__init__(method, code, message)
@@ -30,7 +37,11 @@ class CriError(Exception):
 
 
 class CriClient:
-    """One connection to a runtime; safe to use from several threads at once."""
+    """One connection to a runtime; safe to use from several threads at once.
+
+    Args:
+        socket: Where the runtime serves CRI.
+    """
 
     def __init__(self, socket: Path) -> None:
         # The pool is global by default: a second runtime on the same path (a restarted one)
@@ -41,15 +52,15 @@ class CriClient:
         self._channel: Any = connect(f"unix://{socket}", options=options)
 
     def close(self) -> None:
-        """Closes the connection; calls under way fail."""
+        """Close the connection; calls under way fail."""
         self._channel.close()
 
     def version(self) -> pb.VersionResponse:
-        """Name and version of the runtime."""
+        """Return name and version of the runtime."""
         return self._call("Version", pb.VersionRequest(), pb.VersionResponse)
 
     def is_ready(self) -> bool:
-        """Whether the runtime says that it can start containers."""
+        """Tell whether the runtime says that it can start containers."""
         reply = self._call("Status", pb.StatusRequest(), pb.StatusResponse)
         return any(
             condition.type == "RuntimeReady" and condition.status
@@ -57,73 +68,73 @@ class CriClient:
         )
 
     def has_image(self, name: str) -> bool:
-        """Whether the runtime knows the image of this name."""
+        """Tell whether the runtime knows the image of this name."""
         request = pb.ImageStatusRequest(image=pb.ImageSpec(image=name))
         reply = self._call("ImageStatus", request, pb.ImageStatusResponse, service="ImageService")
         return bool(reply.image.id)
 
     def run_pod_sandbox(self, config: pb.PodSandboxConfig) -> str:
-        """Creates and starts a pod's sandbox; returns its id."""
+        """Create and start a pod's sandbox; return its id."""
         request = pb.RunPodSandboxRequest(config=config)
         return self._call("RunPodSandbox", request, pb.RunPodSandboxResponse).pod_sandbox_id
 
     def stop_pod_sandbox(self, sandbox: str) -> None:
-        """Stops a sandbox and what still runs in it."""
+        """Stop a sandbox and what still runs in it."""
         request = pb.StopPodSandboxRequest(pod_sandbox_id=sandbox)
         self._call("StopPodSandbox", request, pb.StopPodSandboxResponse)
 
     def remove_pod_sandbox(self, sandbox: str) -> None:
-        """Removes a sandbox and its containers."""
+        """Remove a sandbox and its containers."""
         request = pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox)
         self._call("RemovePodSandbox", request, pb.RemovePodSandboxResponse)
 
     def list_pod_sandboxes(self) -> list[pb.PodSandbox]:
-        """All sandboxes, also the stopped ones."""
+        """Return all sandboxes, also the stopped ones."""
         reply = self._call("ListPodSandbox", pb.ListPodSandboxRequest(), pb.ListPodSandboxResponse)
         return list(reply.items)
 
     def create_container(
         self, sandbox: str, config: pb.ContainerConfig, sandbox_config: pb.PodSandboxConfig
     ) -> str:
-        """Creates a container without starting it; returns its id."""
+        """Create a container without starting it; return its id."""
         request = pb.CreateContainerRequest(
             pod_sandbox_id=sandbox, config=config, sandbox_config=sandbox_config
         )
         return self._call("CreateContainer", request, pb.CreateContainerResponse).container_id
 
     def start_container(self, container: str) -> None:
-        """Starts a created container."""
+        """Start a created container."""
         request = pb.StartContainerRequest(container_id=container)
         self._call("StartContainer", request, pb.StartContainerResponse)
 
     def stop_container(self, container: str, grace_s: int) -> None:
-        """Stops a container: SIGTERM, and SIGKILL after `grace_s` seconds (at once if 0)."""
+        """Stop a container: SIGTERM, and SIGKILL after `grace_s` seconds (at once if 0)."""
         request = pb.StopContainerRequest(container_id=container, timeout=grace_s)
         self._call("StopContainer", request, pb.StopContainerResponse)
 
     def remove_container(self, container: str) -> None:
-        """Removes a container, by force if it runs."""
+        """Remove a container, by force if it runs."""
         request = pb.RemoveContainerRequest(container_id=container)
         self._call("RemoveContainer", request, pb.RemoveContainerResponse)
 
     def list_containers(self) -> list[pb.Container]:
-        """All containers, also the exited ones."""
+        """Return all containers, also the exited ones."""
         reply = self._call("ListContainers", pb.ListContainersRequest(), pb.ListContainersResponse)
         return list(reply.containers)
 
     def container_status(self, container: str) -> pb.ContainerStatus:
-        """State, exit code and reason of a container."""
+        """Return state, exit code and reason of a container."""
         return self._status(container, verbose=False).status
 
     def container_pid(self, container: str) -> int:
-        """The process id, on the node, of the container's first process."""
+        """Return the process id, on the node, of the container's first process."""
         info = json.loads(self._status(container, verbose=True).info["info"])
         return int(info["pid"])
 
     def update_container_resources(
         self, container: str, resources: pb.LinuxContainerResources
     ) -> None:
-        """Changes the resources of a container, as an in-place resize does."""
+        """Change the resources of a container, as an in-place resize does."""
         request = pb.UpdateContainerResourcesRequest(container_id=container, linux=resources)
         self._call("UpdateContainerResources", request, pb.UpdateContainerResourcesResponse)
 
@@ -138,7 +149,7 @@ class CriClient:
         reply_type: type[ReplyT],
         service: str = "RuntimeService",
     ) -> ReplyT:
-        """Makes one call; raises CriError if the runtime answers with an error."""
+        """Make one call; raise CriError if the runtime answers with an error."""
         call: Callable[..., Any] = self._channel.unary_unary(
             f"/runtime.v1.{service}/{method}",
             request_serializer=lambda message: message.SerializeToString(),
@@ -150,5 +161,6 @@ class CriClient:
             # What is raised is the call too, and so has its status; the stubs do not say so.
             failed: Any = error
             raise CriError(method, failed.code(), failed.details() or "") from error
-        assert isinstance(reply, reply_type)
+        if not isinstance(reply, reply_type):
+            raise AssertionError(f"{method} was decoded as {type(reply)}")
         return reply

@@ -5,13 +5,21 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 POLL_S: Final = 0.01
+"""How often is looked, in seconds."""
+
 DEADLINE_S: Final = 10.0
+"""How long is waited where nobody says, in seconds."""
 
 ValueT = TypeVar("ValueT")
 
 
 class DeadlineError(Exception):
-    """Something that was expected has not happened before the deadline."""
+    """Something that was expected has not happened before the deadline.
+
+    Args:
+        what: What it is.
+        last: What was seen last.
+    """
 
     def __init__(self, what: str, last: object) -> None:
         super().__init__(what, last)
@@ -25,18 +33,18 @@ class DeadlineError(Exception):
 def wait_for(
     what: str, look: Callable[[], ValueT | None], deadline_s: float = DEADLINE_S
 ) -> ValueT:
-    """Looks again and again until what is seen is true.
+    """Look again and again until what is seen is true.
 
     Args:
-        what: what is waited for, for the error.
-        look: returns a true value once it has happened.
-        deadline_s: how long to wait, in seconds.
+        what: What is waited for, for the error.
+        look: Returns a true value once it has happened.
+        deadline_s: How long to wait, in seconds.
 
     Returns:
         The first true value.
 
     Raises:
-        DeadlineError: it did not happen in time.
+        DeadlineError: It did not happen in time.
     """
     end = time.monotonic() + deadline_s
     seen = look()

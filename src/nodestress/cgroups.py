@@ -14,7 +14,13 @@ CONTROLLERS: Final = ("cpuset", "cpu", "memory", "pids")
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """One mounted cgroup hierarchy."""
+    """One mounted cgroup hierarchy.
+
+    Attributes:
+        root: Where it is mounted.
+        controllers: The controllers that belong to it.
+        unified: Whether it is of version 2.
+    """
 
     root: Path
     controllers: frozenset[str]
@@ -22,7 +28,7 @@ class Hierarchy:
 
 
 def hierarchies() -> tuple[Hierarchy, ...]:
-    """All cgroup hierarchies that are mounted, in mount order."""
+    """Return all cgroup hierarchies that are mounted, in mount order."""
     return tuple(_read_hierarchies())
 
 
@@ -39,16 +45,16 @@ def _read_hierarchies() -> Iterator[Hierarchy]:
 
 
 def hierarchy_of(controller: str) -> Hierarchy:
-    """The hierarchy that a controller belongs to."""
+    """Return the hierarchy that a controller belongs to."""
     return next(found for found in hierarchies() if controller in found.controllers)
 
 
 def make(cgroup: str, values: Mapping[str, Mapping[str, int | str]]) -> None:
-    """Makes a cgroup and its parents in all hierarchies, as a kubelet does for a pod.
+    """Make a cgroup and its parents in all hierarchies, as a kubelet does for a pod.
 
     Args:
-        cgroup: absolute path below the hierarchies' roots.
-        values: file name -> value for each controller (of version 1 or 2, as is mounted).
+        cgroup: Absolute path below the hierarchies' roots.
+        values: File name -> value for each controller (of version 1 or 2, as is mounted).
     """
     for found in hierarchies():
         folder = found.root
@@ -65,7 +71,7 @@ def make(cgroup: str, values: Mapping[str, Mapping[str, int | str]]) -> None:
 
 
 def _delegate(parent: Path, available: frozenset[str]) -> None:
-    """Lets the children of a version 2 cgroup use the controllers that pods need."""
+    """Let the children of a version 2 cgroup use the controllers that pods need."""
     wanted = " ".join(f"+{name}" for name in CONTROLLERS if name in available)
     if wanted:
         (parent / "cgroup.subtree_control").write_text(wanted)
@@ -79,7 +85,7 @@ def _inherit_cpuset(parent: Path, folder: Path) -> None:
 
 
 def processes(cgroup: str) -> frozenset[int]:
-    """The processes of a cgroup and all cgroups below it, in any hierarchy."""
+    """Return the processes of a cgroup and all cgroups below it, in any hierarchy."""
     files = (file for found in hierarchies() for file in _below(found, cgroup, "cgroup.procs"))
     found_pids: set[int] = set()
     for file in files:
@@ -89,14 +95,14 @@ def processes(cgroup: str) -> frozenset[int]:
 
 
 def kill_all(cgroup: str) -> None:
-    """Kills the processes of a cgroup and of all cgroups below it."""
+    """Kill the processes of a cgroup and of all cgroups below it."""
     for pid in processes(cgroup):
         with suppress(ProcessLookupError):
             kill(pid, signal.SIGKILL)
 
 
 def remove(cgroup: str) -> None:
-    """Removes a cgroup and all below it, in all hierarchies; they must have no processes."""
+    """Remove a cgroup and all below it, in all hierarchies; they must have no processes."""
     for found in hierarchies():
         folders = [file.parent for file in _below(found, cgroup, "cgroup.procs")]
         for folder in sorted(folders, reverse=True):
