@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from nodestress import cgroups
 from nodestress.waiting import wait_for
-from tests.e2e import cgroups, generate_cri, kernel, reaper
+from tests.e2e import kernel, reaper
 from tests.e2e.containerd import REPOSITORY, Containerd
 from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import Kubelet
@@ -27,14 +28,6 @@ Kubelet(runtime, folder / "pods").run(shared("abandoned"))
 print(runtime.cgroup, flush=True)
 sys.stdin.read()
 """
-
-
-def test_generated_code_is_current() -> None:
-    """The committed CRI messages are what the .proto file gives."""
-    here = Path(generate_cri.__file__).parent
-
-    for name, text in generate_cri.generate().items():
-        assert text == (here / name).read_text(), f"run python -m tests.e2e.generate_cri ({name})"
 
 
 def test_quality_of_service() -> None:
