@@ -106,6 +106,14 @@ class Simulation:
     async def _play(self, socket: Path) -> Report:
         before = asyncio.all_tasks()
         self.host.start(socket)
+        try:
+            await self._do_all()
+            return await self._end(before)
+        finally:
+            # Also if something failed: open connections would outlive the loop.
+            await self.host.stop()
+
+    async def _do_all(self) -> None:
         looking = clock.spawn(self._look_again_and_again(), "look")
         await self.host.at_work.wait()
         total = sum(1 for _ in laid_out(self.scenario.actions))
@@ -117,7 +125,6 @@ class Simulation:
         await asyncio.sleep(self.scenario.tail_s)
         await self._come_to_rest()
         looking.cancel()
-        return await self._end(before)
 
     async def _look_again_and_again(self) -> None:
         while True:
