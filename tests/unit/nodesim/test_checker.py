@@ -654,3 +654,45 @@ def test_cpus_promised_to_a_starting_owner_are_nobodys_to_share() -> None:
     court.around.owed = CpuSet.EMPTY
     court.changed("s", "0-2")
     assert court.broken == [(1, "s")]
+
+
+def test_what_may_not_have_arrived_is_not_due_while_the_agent_is_away() -> None:
+    """An update that was lost can still come to light, and only the agent can see to it."""
+    court = Court()
+    court.came("i", whole(1), "0")
+    court.came("s", shared(), "1-7")
+    court.checker.excuse("s", DEADLINE_S)
+    court.later(60)
+    court.checker.agent_left()
+    court.changed("s", "0-7")
+    court.later(60)
+    assert court.broken == []
+    court.checker.agent_synchronized()
+    court.later(DEADLINE_S)
+    assert court.broken == [(1, "s")]
+
+
+def test_an_integer_container_gives_way_to_an_annotated_one_that_slipped_in() -> None:
+    """Nobody could refuse the annotated one, so there may be no other place."""
+    court = Court()
+    court.came("i", whole(2), "0-1")
+    court.checker.agent_left()
+    court.slipped_in("a", named("0-6"), "0-7")
+    court.checker.agent_synchronized()
+    court.around.sharing.add("i")
+    court.changed("i", "7")
+    court.changed("a", "0-6", mems="0-1")
+    court.later(60)
+    court.checker.at_rest()
+    assert court.broken == []
+
+
+def test_who_lost_its_place_before_all_was_settled_owns_nothing() -> None:
+    """The agent says so; whoever comes to its cpus does no harm."""
+    court = Court(at_work=False)
+    court.slipped_in("j", whole(2), "0-7")
+    court.checker.agent_synchronized()
+    court.changed("j", "0-1")
+    court.around.sharing.add("j")
+    court.came("s", shared(), "0-7")
+    assert court.broken == []
