@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nodesim.report import VIOLATIONS_MAX, Violation
+from nodesim.tenant import Tenant, both_annotated
 from weka_cpuset.engine import (
     AnnotatedDemand,
     CpuSet,
@@ -54,54 +55,6 @@ class Newcomer:
     demand: Demand | None
     cpus: CpuSet
     mems: CpuSet
-
-
-@dataclass(slots=True, eq=False)
-class _Tenant:
-    """A live container.
-
-    Attributes:
-        id: Its id.
-        label: Its name for people.
-        demand: What it must get; None: it should have been refused, and shares.
-        cpus: The cpus that the kernel enforces, as a mask.
-        mems: The memory nodes that the kernel enforces.
-        excused_until_s: It need not be right before; infinite while the agent is away.
-        misplaced: Whether there may be no place for it: it came while the agent could not
-            say no, or cpus went offline. Then it may share instead.
-        astray: Whether the kernel may still enforce something else than the agent wanted.
-        told: Whether it was reported wrong already.
-    """
-
-    id: str
-    label: str
-    demand: Demand | None
-    cpus: int
-    mems: CpuSet
-    excused_until_s: float = -math.inf
-    misplaced: bool = False
-    astray: bool = False
-    told: bool = False
-
-    @property
-    def forbidden(self) -> int:
-        """The cpus it must keep off."""
-        match self.demand:
-            case IntegerDemand(_, forbidden) | SharedDemand(forbidden):
-                return forbidden.mask
-            case _:
-                return 0
-
-    @property
-    def owned(self) -> int:
-        """The cpus that are its own: what it asked for, if that is what it has."""
-        match self.demand:
-            case AnnotatedDemand(cpus) if cpus.mask == self.cpus:
-                return self.cpus
-            case IntegerDemand(count) if count == self.cpus.bit_count():
-                return self.cpus
-            case _:
-                return 0
 
 
 class Surroundings(Protocol):
@@ -143,12 +96,12 @@ class Checker:
         self._reserved = rules.reserved.mask
         self._min_shared = rules.min_shared
         self._around = surroundings
-        self._tenants: dict[str, _Tenant] = {}
-        self._owners: dict[str, _Tenant] = {}
+        self._tenants: dict[str, Tenant] = {}
+        self._owners: dict[str, Tenant] = {}
         self._owned = 0
         self._connected = False
         self._exposed: dict[tuple[str, str], float] = {}
-        self._waiting: dict[str, _Tenant] = {}
+        self._waiting: dict[str, Tenant] = {}
 
     # ---- what happens ----
 
@@ -160,7 +113,7 @@ class Checker:
             patience_s: How many seconds the agent has to put it right, if something kept the
                 container from getting what the agent wanted for it.
         """
-        one = _Tenant(
+        one = Tenant(
             newcomer.id, newcomer.label, newcomer.demand, newcomer.cpus.mask, newcomer.mems
         )
         self._tenants[one.id] = one
@@ -173,7 +126,7 @@ class Checker:
 
     def unplaced(self, newcomer: Newcomer) -> None:
         """A container has a cgroup with a process in it, and the agent had no say in it."""
-        one = _Tenant(
+        one = Tenant(
             newcomer.id, newcomer.label, newcomer.demand, newcomer.cpus.mask, newcomer.mems
         )
         self._tenants[one.id] = one
@@ -299,8 +252,12 @@ class Checker:
             for one in misplaced:
                 one.misplaced = not self._has_its_place(one)
 
-    def at_rest(self) -> None:
-        """Judge everything: nothing is under way, so everybody has what he shall have."""
+    def at_rest(self, refused: Iterable[tuple[str, Demand]] = ()) -> None:
+        """Judge everything: nothing is under way, so everybody has what he shall have.
+
+        Args:
+            refused: The containers that the agent refuses now: labels and demands.
+        """
         for one in tuple(self._waiting.values()):
             self._absolve(one)
         pool = self._online & ~self._owned
@@ -310,6 +267,11 @@ class Checker:
             wants = pool & ~one.forbidden
             if shares and wants and one.cpus != wants:
                 self._report(4, one, f"runs on {_text(one.cpus)} and could on {_text(wants)}")
+            if one.misplaced and one.id not in self._owners and self._has_room(one.demand):
+                self._report(5, one, f"runs on {_text(one.cpus)} although cpus are free for it")
+        for label, demand in refused:
+            if self._has_room(demand):
+                self.report(5, f"{label} is refused although cpus are free for it")
         self._measure(None)
 
     def finish(self, leaked: Iterable[str]) -> None:
@@ -336,7 +298,7 @@ class Checker:
 
     # ---- the rules ----
 
-    def _judge(self, one: _Tenant) -> None:
+    def _judge(self, one: Tenant) -> None:
         """Judge one container after a change."""
         if one.cpus & self._owned or one.id in self._owners:
             self._judge_overlaps(one)
@@ -346,7 +308,7 @@ class Checker:
         if wrong is not None:
             self._report(*wrong)
 
-    def _judge_overlaps(self, one: _Tenant) -> None:
+    def _judge_overlaps(self, one: Tenant) -> None:
         """Judge rule 1 between one container and all others."""
         for owner, other in self._overlaps(one):
             if self._shares(owner):
@@ -361,18 +323,18 @@ class Checker:
                 both = _text(owner.cpus & other.cpus)
                 self._report(1, other, f"runs on cpus {both}, which {owner.label} owns")
 
-    def _overlaps(self, one: _Tenant) -> Iterator[tuple[_Tenant, _Tenant]]:
+    def _overlaps(self, one: Tenant) -> Iterator[tuple[Tenant, Tenant]]:
         """Yield pairs of an owner and another on its cpus, of which one is this container."""
         for owner in tuple(self._owners.values()):
-            if owner is not one and owner.cpus & one.cpus and not _both_annotated(owner, one):
+            if owner is not one and owner.cpus & one.cpus and not both_annotated(owner, one):
                 yield owner, one
         if one.id in self._owners:
             for other in tuple(self._tenants.values()):
-                shared = other.id not in self._owners and not _both_annotated(one, other)
+                shared = other.id not in self._owners and not both_annotated(one, other)
                 if shared and other.cpus & one.cpus:
                     yield one, other
 
-    def _wrong_by_itself(self, one: _Tenant) -> tuple[int, _Tenant, str] | None:
+    def _wrong_by_itself(self, one: Tenant) -> tuple[int, Tenant, str] | None:
         """Return the rule that a container breaks whatever the others have."""
         has = _text(one.cpus)
         if one.cpus & one.forbidden & self._online and not self._is_starved(one):
@@ -394,17 +356,17 @@ class Checker:
                 return 6, one, "names cpus that cannot be used and was not refused"
         return None
 
-    def _shares_instead(self, one: _Tenant) -> bool:
+    def _shares_instead(self, one: Tenant) -> bool:
         """Tell whether a container, for which there was no place, is where it does no harm."""
         return one.misplaced and (not one.cpus & self._owned or self._is_starved(one))
 
-    def _has_its_place(self, one: _Tenant) -> bool:
+    def _has_its_place(self, one: Tenant) -> bool:
         """Tell whether a container has what it asks for; if not, nobody could refuse it."""
         if isinstance(one.demand, SharedDemand):
             return not one.cpus & self._owned
         return one.id in self._owners
 
-    def _is_starved(self, one: _Tenant) -> bool:
+    def _is_starved(self, one: Tenant) -> bool:
         """Tell whether owners that nobody could refuse have taken all that one could use."""
         if self._online & ~self._owned & ~one.forbidden & ~self._around.promised().mask:
             return False
@@ -413,7 +375,7 @@ class Checker:
     def _has_misplaced(self) -> bool:
         return any(one.misplaced for one in self._tenants.values())
 
-    def _judge_pool(self, owner: _Tenant) -> None:
+    def _judge_pool(self, owner: Tenant) -> None:
         """Judge rule 4 after an owner came: somebody else may have nothing left."""
         pool = self._online & ~self._owned
         others = 0
@@ -428,15 +390,34 @@ class Checker:
             if isinstance(one.demand, SharedDemand) and not pool & ~one.forbidden:
                 self._report(4, one, f"is left without any cpu by {owner.label}")
 
+    def _has_room(self, demand: Demand | None) -> bool:
+        """Tell whether it is plain that there is a place for what a container asks for.
+
+        An integer container need not get a cpu that others must keep: one for each set of
+        cpus that shared containers forbid, and `min_shared` more. Fewer may do, so what is
+        not plain can be possible all the same. For annotated containers nothing is plain.
+        """
+        pool = self._online & ~self._owned
+        match demand:
+            case SharedDemand(forbidden):
+                return bool(pool & ~forbidden.mask)
+            case IntegerDemand(count, forbidden):
+                free = pool & ~self._reserved & ~forbidden.mask
+                sharing = (one for one in self._tenants.values() if one.id not in self._owners)
+                kept = len({one.forbidden for one in sharing}) + self._min_shared
+                return free.bit_count() >= count + kept
+            case _:
+                return False
+
     # ---- bookkeeping ----
 
-    def _take(self, one: _Tenant, cpus: CpuSet, mems: CpuSet) -> None:
+    def _take(self, one: Tenant, cpus: CpuSet, mems: CpuSet) -> None:
         self._leave(one)
         one.cpus, one.mems = cpus.mask, mems
         self._enter(one)
         self._judge(one)
 
-    def _disown(self, one: _Tenant) -> None:
+    def _disown(self, one: Tenant) -> None:
         """Take an owner's cpus for shared ones, if it is one."""
         if self._owners.pop(one.id, None) is None:
             return
@@ -444,12 +425,12 @@ class Checker:
         for owner in self._owners.values():
             self._owned |= owner.cpus
 
-    def _enter(self, one: _Tenant) -> None:
+    def _enter(self, one: Tenant) -> None:
         if one.owned and not self._shares(one):
             self._owners[one.id] = one
             self._owned |= one.cpus
 
-    def _shares(self, one: _Tenant) -> bool:
+    def _shares(self, one: Tenant) -> bool:
         """Tell whether a container that should own its cpus found no place.
 
         Its size does not tell: what is left to share can be as large, by chance.
@@ -457,18 +438,18 @@ class Checker:
         unsure = one.misplaced and isinstance(one.demand, IntegerDemand)
         return unsure and self._around.shares(one.id)
 
-    def _leave(self, one: _Tenant) -> None:
+    def _leave(self, one: Tenant) -> None:
         if self._exposed:
             self._measure(one.id)
         self._disown(one)
 
-    def _excuse(self, one: _Tenant, patience_s: float) -> None:
+    def _excuse(self, one: Tenant, patience_s: float) -> None:
         until_s = self._around.now_s + patience_s if self._connected else math.inf
         one.excused_until_s = max(one.excused_until_s, until_s)
         one.astray = True
         self._waiting[one.id] = one
 
-    def _absolve(self, one: _Tenant) -> None:
+    def _absolve(self, one: Tenant) -> None:
         """End a container's excuse."""
         self._measure(one.id)
         one.excused_until_s = -math.inf
@@ -480,13 +461,9 @@ class Checker:
             if container_id is None or container_id in key:
                 self.exposed_s += self._around.now_s - self._exposed.pop(key)
 
-    def _report(self, rule: int, one: _Tenant, text: str) -> None:
+    def _report(self, rule: int, one: Tenant, text: str) -> None:
         one.told = True
         self.report(rule, f"{one.label} {text}")
-
-
-def _both_annotated(one: _Tenant, other: _Tenant) -> bool:
-    return isinstance(one.demand, AnnotatedDemand) and isinstance(other.demand, AnnotatedDemand)
 
 
 def _text(mask: int) -> str:

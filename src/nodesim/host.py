@@ -31,6 +31,7 @@ _PATIENCE_S = {
     Mishap.LOST: AUDIT_DEADLINE_S,
     Mishap.FAILED: AUDIT_DEADLINE_S,
     Mishap.UNANSWERED: DEADLINE_S,
+    Mishap.LEFT_OUT: DEADLINE_S,
 }
 """How long the agent has to put things right, in seconds."""
 
@@ -87,6 +88,8 @@ class Host:
         self._demands: dict[str, Demand | None] = {}
         self._seen: dict[str, CpuSet] = {}
         self._shown: dict[str, CpuSet] = {}
+        self._refused_s: dict[str, float] = {}
+        self._freed_s = 0.0
         self._topology = topology = self.machine.topology()
         memory_nodes = CpuSet.of(node.id for node in self.machine.nodes if node.has_memory)
         self.kernel = Kernel(topology.online, memory_nodes)
@@ -183,6 +186,20 @@ class Host:
                 left.append(f"cpus {self.online - ledger.pool} missing in the ledger's pool")
         return left
 
+    def kept_out(self) -> list[tuple[str, Demand]]:
+        """List the containers that the agent refuses now, by label, with what they ask for.
+
+        Those whose last refusal is older than the end of some container are left out: they
+        may fit by now, and will be tried again.
+        """
+        found = []
+        for pod, container in self.kubelet.refused:
+            label = f"{pod.key}/{container.name}"
+            demand = kubernetes.demand_of(pod, container, self.online)
+            if demand is not None and self._refused_s[label] > self._freed_s + DEADLINE_S:
+                found.append((label, demand))
+        return found
+
     def _live(self) -> Iterator[tuple[Container, Class, CpuSet]]:
         for container in self.runtime.containers:
             cgroup = self.kernel.get(container.path)
@@ -251,7 +268,7 @@ class Host:
 
     def exited(self, container: Container) -> None:
         """A container's process is gone."""
-        self.tick()
+        self._freed_s = self.tick()
         self.checker.ended(container.id)
         self._demands.pop(container.id, None)
         self._seen.pop(container.id, None)
@@ -264,6 +281,8 @@ class Host:
     def mishap(self, container: Container, mishap: Mishap) -> None:
         """Something kept a container from getting what the agent wanted for it."""
         self.tick()
+        if mishap is Mishap.LEFT_OUT:
+            self.checker.report(8, f"{container.label} is resized, and the reply leaves it out")
         self.checker.excuse(container.id, _PATIENCE_S[mishap])
         self.note(EntryKind.RUNTIME, container.label, mishap.value)
 
@@ -289,6 +308,7 @@ class Host:
     def refused(self, label: str, reason: str) -> None:
         """The agent refuses a container."""
         self.counts.refused += 1
+        self._refused_s[label] = self.tick()
         self.note(EntryKind.REFUSAL, label, reason)
 
     def completed(self, key: str) -> None:

@@ -113,6 +113,11 @@ class PodWorker:
             return PodPhase.FAILED if failed else PodPhase.COMPLETED
         return PodPhase.RUNNING if all(one.running for one in apps) else PodPhase.PENDING
 
+    @property
+    def refused(self) -> tuple[ContainerSpec, ...]:
+        """The containers that the agent refuses; they are tried again and again."""
+        return tuple(one.spec for one in self._containers.values() if one.refusal)
+
     def wake(self) -> None:
         """Look again: something has happened."""
         self._wake.set()
@@ -318,6 +323,12 @@ class Kubelet:
     def is_ending(self) -> bool:
         """Whether a pod that was deleted is not gone yet."""
         return any(worker.is_deleted for worker in self._tasks)
+
+    @property
+    def refused(self) -> tuple[tuple[PodSpec, ContainerSpec], ...]:
+        """The containers that the agent refuses, with their pods, oldest first."""
+        live = (worker for worker in self._workers.values() if not worker.is_deleted)
+        return tuple((worker.spec, one) for worker in live for one in worker.refused)
 
     def phase(self, key: str) -> PodPhase:
         """Tell how a pod is doing."""

@@ -94,11 +94,13 @@ class Answer:
         cpus: The cpus of the container at hand; empty: nobody said.
         mems: Its memory nodes, likewise.
         updates: Updates of other containers, in order.
+        replied: Whether any plugin has replied to a resize.
     """
 
     cpus: str = ""
     mems: str = ""
     updates: list[messages.ContainerUpdate] = field(default_factory=list)
+    replied: bool = False
     _claims: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def claim(self, container_id: str, cpu: messages.LinuxCPU, plugin: str) -> None:
@@ -207,6 +209,7 @@ class Plugins:
         answer = Answer()
         event = Event.UPDATE_CONTAINER
         for peer, reply in await self._ask(event, own, lambda link: link.update_container(request)):
+            answer.replied = True
             answer.update(reply.update, peer)
         for update in list(answer.updates):
             if update.container_id == own:

@@ -76,6 +76,7 @@ class Mishap(Enum):
     LOST = "an update was lost"
     FAILED = "an update failed"
     UNANSWERED = "no plugin answered its resize"
+    LEFT_OUT = "the reply to its resize left it out"
 
 
 class Observer(Protocol):
@@ -422,7 +423,8 @@ class Runtime:
             await self.apply(answer.updates, triggered=True)
             if not answer.cpus:
                 container.answered = False
-                self._observer.mishap(container, Mishap.UNANSWERED)
+                mishap = Mishap.LEFT_OUT if answer.replied else Mishap.UNANSWERED
+                self._observer.mishap(container, mishap)
             container.resize(resources, linux)
             self._observer.resized(container, resources, answered=bool(answer.cpus))
             await self._set(container, answer.cpus, answer.mems)

@@ -145,7 +145,7 @@ class Simulation:
             checker.report(0, "pods that were deleted never end")
         if not host.at_work.is_set():
             checker.report(0, "the agent is not connected")
-        checker.at_rest()
+        checker.at_rest(host.kept_out())
 
     @property
     def _is_at_rest(self) -> bool:

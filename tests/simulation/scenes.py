@@ -142,6 +142,15 @@ SCENES: dict[str, Scenario] = {
             *apply(pod("a", whole(4)), pod("b", whole(4))),
             Offline(CpuSet.parse("1-4,17-20")),
             Wait(20.0),
+        ),
+    ),
+    "cpus come back": Scenario(
+        BIG,
+        (
+            *CROWD,
+            *apply(pod("a", whole(4)), pod("b", whole(4))),
+            Offline(CpuSet.parse("1-4,17-20")),
+            Wait(20.0),
             Online(CpuSet.parse("1-4,17-20")),
             Wait(20.0),
         ),

@@ -1,0 +1,59 @@
+"""A live container as the checker sees it: what it must get, and what the kernel enforces."""
+
+import math
+from dataclasses import dataclass
+
+from weka_cpuset.engine import AnnotatedDemand, CpuSet, Demand, IntegerDemand, SharedDemand
+
+
+@dataclass(slots=True, eq=False)
+class Tenant:
+    """A live container.
+
+    Attributes:
+        id: Its id.
+        label: Its name for people.
+        demand: What it must get; None: it should have been refused, and shares.
+        cpus: The cpus that the kernel enforces, as a mask.
+        mems: The memory nodes that the kernel enforces.
+        excused_until_s: It need not be right before; infinite while the agent is away.
+        misplaced: Whether there may be no place for it: it came while the agent could not
+            say no, or cpus went offline. Then it may share instead.
+        astray: Whether the kernel may still enforce something else than the agent wanted.
+        told: Whether it was reported wrong already.
+    """
+
+    id: str
+    label: str
+    demand: Demand | None
+    cpus: int
+    mems: CpuSet
+    excused_until_s: float = -math.inf
+    misplaced: bool = False
+    astray: bool = False
+    told: bool = False
+
+    @property
+    def forbidden(self) -> int:
+        """The cpus it must keep off."""
+        match self.demand:
+            case IntegerDemand(_, forbidden) | SharedDemand(forbidden):
+                return forbidden.mask
+            case _:
+                return 0
+
+    @property
+    def owned(self) -> int:
+        """The cpus that are its own: what it asked for, if that is what it has."""
+        match self.demand:
+            case AnnotatedDemand(cpus) if cpus.mask == self.cpus:
+                return self.cpus
+            case IntegerDemand(count) if count == self.cpus.bit_count():
+                return self.cpus
+            case _:
+                return 0
+
+
+def both_annotated(one: Tenant, other: Tenant) -> bool:
+    """Tell whether two containers may overlap: both name their cpus."""
+    return isinstance(one.demand, AnnotatedDemand) and isinstance(other.demand, AnnotatedDemand)
