@@ -78,3 +78,27 @@ def test_a_waiter_that_gives_up_lets_the_others_pass() -> None:
                 return True
 
     assert clock.run(main())
+
+
+def test_who_is_let_in_and_gives_up_in_the_same_moment_gives_it_back() -> None:
+    """Otherwise nobody would ever hold the lock again."""
+
+    async def main() -> None:
+        lock = ReadWriteLock()
+
+        async def write() -> None:
+            async with lock.writing():
+                raise AssertionError
+
+        async with lock.writing():
+            writers = [asyncio.create_task(write()) for _ in range(3)]
+            await asyncio.sleep(0)
+        # The first one has been let in, and does not know it yet.
+        for writer in writers:
+            writer.cancel()
+        results = await asyncio.gather(*writers, return_exceptions=True)
+        assert all(isinstance(one, asyncio.CancelledError) for one in results)
+        async with lock.writing():
+            pass
+
+    clock.run(main())
