@@ -426,9 +426,30 @@ class Checker:
             self._owned |= owner.cpus
 
     def _enter(self, one: Tenant) -> None:
-        if one.owned and not self._shares(one):
+        if one.owned and not self._shares(one) and not self._is_among_guests(one):
             self._owners[one.id] = one
             self._owned |= one.cpus
+
+    def _is_among_guests(self, one: Tenant) -> bool:
+        """Tell whether a container is with others that are on their way to places of their own.
+
+        They have shared before. When all get places at last, one is the first, and owns its
+        cpus when the others have left.
+        """
+        return one.misplaced and any(
+            other.cpus & one.cpus and self._is_moving_in(other)
+            for other in self._tenants.values()
+            if other is not one
+        )
+
+    def _is_moving_in(self, one: Tenant) -> bool:
+        """Tell whether the agent has found a place for a container that is not there yet."""
+        return (
+            one.misplaced
+            and isinstance(one.demand, IntegerDemand)
+            and one.id not in self._owners
+            and not self._shares(one)
+        )
 
     def _shares(self, one: Tenant) -> bool:
         """Tell whether a container that should own its cpus found no place.

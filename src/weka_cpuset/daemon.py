@@ -13,7 +13,7 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import assert_never
 
 import nri
@@ -313,10 +313,16 @@ class Agent:
         self.auditor.on_difference = self.handlers.rivals.note_difference
         self.settler.on_settled = self.auditor.note_settled
         self._supervisor.on_connection = self.settler.use
+        self.handlers.on_told = self._note_told
         # In a dry run nothing is as the ledger says, and nobody shall be told so.
         if not settings.dry_run:
+            self.settler.read_all = self.auditor.read_all
             self.settler.verify = self.auditor.look
         self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology, host.offload)
+
+    def _note_told(self, ids: Collection[str]) -> None:
+        self.settler.note_told(ids)
+        self.auditor.note_told(ids)
 
     async def work(self) -> None:
         """Keep the plugin registered and its containers settled, until cancelled.

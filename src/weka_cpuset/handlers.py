@@ -21,6 +21,7 @@ from weka_cpuset.engine import (
     Dead,
     Decision,
     Doubt,
+    Found,
     Ledger,
     Notice,
     Outcome,
@@ -94,14 +95,21 @@ class Handlers:
 
     Attributes:
         ledger: Who has which cpus, as of the last event.
-        unverified: Whether the ledger is built on the runtime's records alone, which can
-            differ from what the kernel enforces.
+        unread: Whether what the kernel enforces has to be read, all at once, before
+            anything else is told outside of replies.
+        unverified: Whether the ledger rests on what the runtime was told and may not have
+            done, so that all should be compared with the kernel.
+        reads_kernel: Whether what the kernel enforces is read right after a Synchronize. Then
+            nothing is told to running containers before.
         on_unsettled: Called after an event that leaves something for later.
+        on_urgent: Called before that if somebody may be on cpus of another container.
         on_burst: Called after each creation that takes cpus off the pool.
         is_dead: Tells whether the cgroup at a path is known to have no process. Asked only
             before a container would be refused for lack of cpus.
         on_told: Called with the ids of containers for which a reply has a cpuset: the
             kernel has it once the runtime has come to that part of the reply.
+        on_request: Called when a request comes. The runtime asks one thing at a time, so it
+            has done all that was replied before.
         latency: How long the runtime waited for answers.
         rivals: Who else sets cpusets.
         growth_per_reply: How many shared containers may grow with a reply. A settler that
@@ -113,8 +121,12 @@ class Handlers:
         self, topology: Topology, rules: Rules, *, dry_run: bool, recorder: Recorder | None = None
     ) -> None:
         self.ledger = Ledger.empty(topology, rules)
+        self.unread = False
         self.unverified = False
+        self.reads_kernel = False
         self.on_unsettled: Callable[[], None] = _nobody
+        self.on_urgent: Callable[[], None] = _nobody
+        self.on_request: Callable[[], None] = _nobody
         self.on_burst: Callable[[], None] = _nobody
         self.is_dead: Callable[[str], bool] = _never
         self.on_told: Callable[[Collection[str]], None] = _tell_nobody
@@ -166,6 +178,7 @@ class Handlers:
     ) -> Sequence[messages.ContainerUpdate]:
         """Rebuild the ledger from the runtime's report and return what must be corrected."""
         started_ns = time.perf_counter_ns()
+        self.on_request()
         report = Report(
             self._topology,
             [translate.pod_facts(pod) for pod in pods],
@@ -174,10 +187,14 @@ class Handlers:
                 for container in containers
                 if container.state != messages.ContainerState.CONTAINER_STOPPED
             ],
+            self.reads_kernel,
         )
         rebuilt = self._ask(report)
-        self.unverified = True
-        self.on_told([one.container_id for one in rebuilt.updates])
+        self.unread, self.unverified = self.reads_kernel, not self.reads_kernel
+        if self.reads_kernel:
+            self.on_urgent()
+        else:
+            self.on_told([one.container_id for one in rebuilt.updates])
         self.on_unsettled()
         for notice in rebuilt.notices:
             self._warn("Synchronize", notice)
@@ -322,6 +339,14 @@ class Handlers:
         """
         self._ask(Happened(Doubt(frozenset(container_ids), may)))
 
+    def found(self, cpus: Mapping[str, CpuSet]) -> None:
+        """Take what was read for what running containers have, whatever was doubted.
+
+        Args:
+            cpus: What the kernel enforces, by container.
+        """
+        self._ask(Happened(Found(cpus)))
+
     def cgroup_of(self, container_id: str) -> str:
         """Return a live container's cgroup path as the runtime reported it; or nothing."""
         holding = self.ledger.holding(container_id)
@@ -339,6 +364,7 @@ class Handlers:
             nri.Refusal: The decision is a refusal (never in a dry run).
         """
         started_ns = time.perf_counter_ns()
+        self.on_request()
         before = self.ledger
         decision = self._ask(Happened(event, self.growth_per_reply))
         if decision.refusal is not None and decision.refusal.more_cpus_help:
@@ -353,6 +379,9 @@ class Handlers:
         if self.ledger.burst > before.burst:
             self.on_burst()
         if self.unverified or not self.ledger.settled:
+            if decision.outcome is Outcome.STARTED and subject in self.ledger.doubts:
+                # It may have kept cpus in its start that others own by now.
+                self.on_urgent()
             self.on_unsettled()
         for notice in decision.notices:
             self._warn(name, notice)
@@ -443,7 +472,7 @@ def _fields(name: str, subject: str, before: Ledger, decision: Decision) -> dict
 
 
 def _nobody() -> None:
-    """Do nothing: nobody settles."""
+    """Do nothing: nobody listens."""
 
 
 def _never(path: str) -> bool:  # noqa: ARG001  # nobody can tell

@@ -40,11 +40,13 @@ class Report(NamedTuple):
         topology: The machine as it is now.
         pods: The pods.
         containers: The containers.
+        read_next: Whether what the kernel enforces will be read next.
     """
 
     topology: Topology
     pods: Sequence[PodFacts]
     containers: Sequence[Reported]
+    read_next: bool = False
 
 
 class Machine(NamedTuple):
@@ -79,8 +81,8 @@ def ask(ledger: Ledger, question: Question) -> Decision | Rebuilt:
     match question:
         case Happened(event, limit):
             return decide(ledger, event, limit)
-        case Report(topology, pods, containers):
-            return rebuild(topology, ledger.rules, pods, containers)
+        case Report(topology, pods, containers, read_next):
+            return rebuild(topology, ledger.rules, pods, containers, read_next=read_next)
         case Machine(topology):
             return rehome(ledger, topology)
         case _ as never:

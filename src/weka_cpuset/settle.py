@@ -8,7 +8,8 @@ is open:
 
 `cgroup` writes the container's cgroup files. Such a pass runs on the event loop, between two
 events, and is short: what the ledger says and what is written cannot come apart, because no
-event is answered in between.
+event is answered in between. It waits until the runtime has applied the last reply: an older
+update would undo what is written.
 
 `update` asks the runtime, where that cannot dead-lock it (NRI 0.12.1 and later). The runtime
 serves it when no event is under way, so events can be answered while it waits: one that
@@ -48,6 +49,12 @@ BURST_LATEST_S = 5.0
 
 QUIET_S = 0.2
 """A pass begins after this long without an event, in seconds, so that a storm costs one."""
+
+APPLY_S = 2.5
+"""A runtime has taken a reply within so many seconds, or has dropped this plugin (2 s), and..."""
+
+APPLY_EACH_S = 0.02
+"""... has applied it after so many seconds for each container in it; 10 ms are usual (runc)."""
 
 LATEST_S = 1.0
 """A pass begins at the latest this long after the first cause, in seconds."""
@@ -131,13 +138,15 @@ class Settler:
 
     Attributes:
         status: How settling is doing.
-        verify: Compares all containers with the kernel; called after a Synchronize, where
-            the ledger is built on the runtime's records alone.
+        read_all: Reads what the kernel enforces for all containers; called after a
+            Synchronize, where the ledger is built on the runtime's records alone.
+        verify: Compares all containers with the kernel, a few at a time.
         on_settled: Called with the ids of the containers that were told something.
     """
 
     def __init__(self, handlers: Handlers, cpusets: Cpusets, way: Way = Way.AUTO) -> None:
         self.status = SettleStatus()
+        self.read_all: Callable[[], None] = _nobody_reads
         self.verify: Callable[[], Awaitable[None]] = _nothing
         self.on_settled: Callable[[Collection[str]], None] = _ignore
         self._connection: Updater | None = None
@@ -145,6 +154,10 @@ class Settler:
         self._cpusets = cpusets
         self._setting = way
         self._due = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._applied = asyncio.Event()
+        self._applied.set()
+        self._applied_s = 0.0
         self._last_event_s = 0.0
         self._tries = 0
         self._retry: asyncio.TimerHandle | None = None
@@ -154,6 +167,9 @@ class Settler:
         self._last_burst_s = self._burst_began_s = 0.0
         self._calm: asyncio.TimerHandle | None = None
         handlers.on_unsettled = self.wake
+        handlers.on_urgent = self._urgent.set
+        handlers.on_request = self._applied.set
+        handlers.reads_kernel = way in (Way.AUTO, Way.CGROUP)
         handlers.on_burst = self.note_burst
         handlers.growth_per_reply = GROWTH_PER_REPLY if way is Way.REPLY else 0
 
@@ -170,6 +186,12 @@ class Settler:
         """Take note that something is left to settle."""
         self._last_event_s = asyncio.get_running_loop().time()
         self._due.set()
+
+    def note_told(self, ids: Collection[str]) -> None:
+        """Take note that the runtime will only now give containers their cpusets."""
+        now_s = asyncio.get_running_loop().time()
+        self._applied_s = now_s + APPLY_S + APPLY_EACH_S * len(ids)
+        self._applied.clear()
 
     def note_burst(self) -> None:
         """Take note of a creation that took cpus off the pool: others may follow."""
@@ -206,8 +228,9 @@ class Settler:
                 await self._due.wait()
                 end_s = clock() + LATEST_S
                 # Each event in the meantime puts the beginning off.
-                while (begin_s := min(self._last_event_s + QUIET_S, end_s)) > clock() + INSTANT_S:  # noqa: ASYNC110
-                    await asyncio.sleep(begin_s - clock())
+                while (begin_s := min(self._last_event_s + QUIET_S, end_s)) > clock() + INSTANT_S:
+                    if await _set_by(self._urgent, begin_s):
+                        break
                 self._due.clear()
                 await self._pass()
         finally:
@@ -220,9 +243,14 @@ class Settler:
         self._cancel_retry()
         self.status.passes += 1
         try:
-            if self._handlers.unverified:
+            if self._handlers.unread:
+                self._handlers.unread = False
+                self.read_all()
+            elif self._handlers.unverified:
                 self._handlers.unverified = False
                 await self.verify()
+            if self._way() is Way.CGROUP:
+                await self._until_applied()
             failed = await self._settle()
         except Exception as error:
             # A defect of ours must not end the agent; the next reply carries what is due.
@@ -230,11 +258,18 @@ class Settler:
             failed = {"": error}
         self._conclude(failed)
 
+    async def _until_applied(self) -> None:
+        """Wait until the runtime has done what the last reply asked for."""
+        clock = asyncio.get_running_loop().time
+        while not self._applied.is_set() and clock() + INSTANT_S < self._applied_s:
+            await _set_by(self._applied, self._applied_s)
+
     async def _settle(self) -> dict[str, Exception]:
         """Tell what is due by the first open way; return what could not be told, and why."""
         failed: dict[str, Exception] = {}
         if self._way() is Way.CGROUP:
             failed = self._write()
+        self._handlers.reads_kernel = self._way() is Way.CGROUP
         way = self._way()  # the writes may have shown that the tree is closed
         if way is Way.UPDATE and self._connection is not None:
             failed = await self._update(self._connection)
@@ -270,7 +305,9 @@ class Settler:
     def _write(self) -> dict[str, Exception]:
         """Write what is due to the cgroup files."""
         before = self._handlers.ledger
-        growth = None if self._may_grow else 0
+        # What is urgent does not wait for shared containers to grow.
+        growth = None if self._may_grow and not self._urgent.is_set() else 0
+        self._urgent.clear()
         updates = self._handlers.take_due_updates(growth, calm=self._is_calm)
         failed: dict[str, Exception] = {}
         gone: list[str] = []
@@ -402,8 +439,22 @@ def _is_closed(error: Exception) -> bool:
     )
 
 
+async def _set_by(event: asyncio.Event, end_s: float) -> bool:
+    """Wait until an event is set, or until a time of the loop's clock; tell whether it is."""
+    try:
+        async with asyncio.timeout_at(end_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
 async def _nothing() -> None:
     """Do nothing: nobody compares."""
+
+
+def _nobody_reads() -> None:
+    """Do nothing: nobody reads."""
 
 
 def _ignore(ids: Collection[str]) -> None:

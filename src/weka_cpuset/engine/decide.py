@@ -7,7 +7,7 @@ goes with the next one that can. Every event may come twice, late, out of order,
 its pod, or for an unknown id; none of that is an error (rule 7).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
@@ -33,6 +33,7 @@ from weka_cpuset.engine.events import (
     Dead,
     Doubt,
     Event,
+    Found,
     Phase,
     PodRemove,
     PodStop,
@@ -134,17 +135,26 @@ def decide(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
         case PodStop(pod_id) | PodRemove(pod_id):
             ids = [one.id for one in ledger.holdings() if one.container.pod_id == pod_id]
             return _end(ledger, ids)
-        case Dead(container_ids):
-            running = (one for one in container_ids if _is_running(ledger, one))
-            return _end(ledger, sorted(running))
         case Seen():
             return _seen(ledger, event)
         case Settle():
             return _settle(ledger, event, limit)
-        case Doubt():
-            return _doubt(ledger, event)
+        case Dead() | Found() | Doubt():
+            return _look(ledger, event)
         case _:
             assert_never(event)
+
+
+def _look(ledger: Ledger, event: Dead | Found | Doubt) -> Decision:
+    """Take note of what was seen of the kernel."""
+    match event:
+        case Dead(container_ids):
+            running = (one for one in container_ids if _is_running(ledger, one))
+            return _end(ledger, sorted(running))
+        case Found(cpus):
+            return _found(ledger, cpus)
+        case Doubt():
+            return _doubt(ledger, event)
 
 
 def _own_cpus(draft: Draft, container_id: str, ordered: Ordered) -> CpuSet:
@@ -410,5 +420,20 @@ def _doubt(ledger: Ledger, event: Doubt) -> Decision:
         if draft.holding(one) is not None:
             may = draft.told[one] | event.may.get(one, CpuSet.EMPTY)
             draft.doubts[one] = draft.doubts.get(one, CpuSet.EMPTY) | may
+            draft.settled = False
+    return Decision(draft.freeze(), Outcome.DOUBTED)
+
+
+def _found(ledger: Ledger, found: Mapping[str, CpuSet]) -> Decision:
+    """Take what was read for what running containers have, whatever was doubted."""
+    draft = Draft(ledger)
+    for one, cpus in found.items():
+        holding = draft.holding(one)
+        if holding is None or holding.phase is Phase.CREATED:
+            continue
+        if cpus == draft.told[one]:
+            draft.doubts.pop(one, None)
+        else:
+            draft.doubts[one] = cpus
             draft.settled = False
     return Decision(draft.freeze(), Outcome.DOUBTED)

@@ -123,4 +123,15 @@ class Doubt:
     may: Mapping[str, CpuSet] = field(default_factory=dict)
 
 
-Event = Create | Update | Stop | Remove | PodStop | PodRemove | Seen | Settle | Dead | Doubt
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the kernel enforces was read; it takes the place of doubts.
+
+    Attributes:
+        cpus: The cpus by container.
+    """
+
+    cpus: Mapping[str, CpuSet]
+
+
+Event = Create | Update | Stop | Remove | PodStop | PodRemove | Seen | Settle | Dead | Doubt | Found

@@ -31,12 +31,13 @@ from weka_cpuset.engine.errors import (
     Notice,
     Starved,
 )
+from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import Holding, Ledger, Reported, Rules, recorded_cpus
-from weka_cpuset.engine.order import CpusetUpdate
+from weka_cpuset.engine.order import CpusetUpdate, Step
 from weka_cpuset.engine.pick import pick
 from weka_cpuset.engine.place import give_pool, judge, note_record, supply_of
 from weka_cpuset.engine.relocate import Move, Need, assign
-from weka_cpuset.engine.tell import tell_due
+from weka_cpuset.engine.tell import complete, tell_due
 from weka_cpuset.engine.topology import Topology
 
 
@@ -62,6 +63,8 @@ def rebuild(
     rules: Rules,
     pods: Iterable[PodFacts],
     containers: Iterable[Reported],
+    *,
+    read_next: bool = False,
 ) -> Rebuilt:
     """Make a ledger from a runtime's lists.
 
@@ -70,6 +73,10 @@ def rebuild(
         rules: What the operator set.
         pods: The pods; a container whose pod is missing is judged by itself.
         containers: The live containers with the cpus on the runtime's record.
+        read_next: Whether what the kernel enforces will be read next (`Found`). Until then
+            running containers may have any cpu, since the record does not have what was
+            written to their cgroups; so nothing is told to them. Otherwise the record is
+            taken for the truth.
 
     Returns:
         The ledger, the updates due, and what was odd. This function does not raise.
@@ -83,8 +90,22 @@ def rebuild(
         note_record(draft, one)
     draft.settled = False
     moves = _moves(draft, holdings)
-    updates = tell_due(draft)
+    updates = _tell_those_without_cgroup(draft) if read_next else tell_due(draft)
     return Rebuilt(draft.freeze(), updates, moves, tuple(notices))
+
+
+def _tell_those_without_cgroup(draft: Draft) -> tuple[CpusetUpdate, ...]:
+    """Tell containers that do not run yet what they shall start with; doubt all others."""
+    steps: list[tuple[str, CpuSet, Step]] = []
+    for one in (*draft.exclusive.values(), *draft.shared.values()):
+        wants = draft.wanted(one.id)
+        if one.phase is not Phase.CREATED:
+            draft.doubts[one.id] = draft.topology.online
+        elif wants and draft.told[one.id] != wants:
+            steps.append((one.id, wants, Step.SHRINK))
+    for container_id, cpus, _ in steps:
+        draft.tell(container_id, cpus)
+    return complete(draft, steps)
 
 
 def rehome(ledger: Ledger, topology: Topology) -> Rebuilt:

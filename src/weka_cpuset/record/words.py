@@ -7,6 +7,7 @@ from weka_cpuset.engine import (
     Create,
     Doubt,
     Event,
+    Found,
     PodFacts,
     PodRemove,
     PodStop,
@@ -27,7 +28,7 @@ def describe(question: Question) -> str:
     match question:
         case Happened(event):
             return _event(event)
-        case Report(topology, _, containers):
+        case Report(topology, _, containers, _):
             return f"Synchronize of {len(containers)} containers on cpus {topology.online}"
         case Machine(topology):
             return f"cpus {topology.online} are online"
@@ -44,6 +45,8 @@ def _event(event: Event) -> str:
             return f"{name} {subject}"
         case Doubt(container_ids):
             return f"{name} {_first(sorted(container_ids))}"
+        case Found(cpus):
+            return f"{name} {_first(sorted(cpus))}"
         case _:
             return name
 
