@@ -337,6 +337,8 @@ class Runtime:
             raise CriError(failed.problem, by_plugin=True) from failed
 
     async def _start(self, container: Container) -> None:
+        if container.phase is not Phase.CREATED:
+            raise CriError(f"container is in {container.phase.name} state")
         await asyncio.sleep(TASK_S)
         try:
             if self._faults.strikes(FaultKind.FAIL_START, "START_CONTAINER", container.label):
@@ -353,6 +355,8 @@ class Runtime:
             container.exited.set()
             raise CriError(f"failed to create containerd task: {error}") from error
         container.enter(Phase.STARTING)
+        # Plugins are told of the next stop, also if they were told of one before the start.
+        container.stop_told = False
         self._observer.made(container)
         await self._tell(Event.START_CONTAINER, container.sandbox, container)
         await asyncio.sleep(START_S)
@@ -460,6 +464,8 @@ class Runtime:
         """List all pods, and the containers that are created or run."""
         live = [one for one in self.containers if one.phase is not Phase.EXITED]
         self._known.update(one.id for one in live)
+        for container in live:
+            container.stop_told = False
         for container in self._coming.values():
             container.passed_over = True
         return [one.message for one in self.sandboxes], [one.message for one in live]

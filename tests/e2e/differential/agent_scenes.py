@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from tests.e2e.differential.scenes import (
-    BRIEF,
-    NO_PROGRAM,
+from tests.e2e.differential.scenes import BRIEF, NO_PROGRAM, Scene
+from tests.e2e.differential.steps import (
     AwaitExit,
     Create,
     Kill,
     RemovePod,
     Resize,
     RunPod,
-    Scene,
     Start,
     StartAgent,
     StartRuntime,

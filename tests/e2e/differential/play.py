@@ -3,22 +3,23 @@
 import asyncio
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from tests.e2e.differential.scenes import (
+from tests.e2e.differential.scenes import Scene
+from tests.e2e.differential.steps import (
     Answer,
     AwaitExit,
     Call,
     Create,
     Disturbance,
     Kill,
+    Push,
     Remove,
     RemovePod,
     Resize,
     RunPod,
-    Scene,
     Start,
     StartAgent,
     StartPlugin,
@@ -33,17 +34,20 @@ from tests.e2e.differential.scenes import (
 )
 from tests.e2e.differential.witness import Witness
 
+PUSH_TIMEOUT_S = 5.0
+"""How long the plugin waits for the answer to an update that nobody asked for, in seconds."""
+
 _CPUSET = re.compile(r" cpus=\S+( mems=\S+)?")
 
 
 class CallFailed(Exception):
-    """A CRI call failed, whatever the words."""
+    """A call failed, whatever the words."""
 
 
 class Stage(Protocol):
     """A runtime, simulated or real, on which scenes are played.
 
-    A method that makes a CRI call raises CallFailed if the runtime answers with an error.
+    A method that makes a call raises CallFailed if the runtime answers with an error.
     """
 
     witness: Witness
@@ -83,6 +87,9 @@ class Stage(Protocol):
 
     async def start_plugin(self) -> None:
         """Connect the plugin; return when it has been synchronized."""
+
+    async def push(self, updates: Mapping[str, str]) -> None:
+        """Let the plugin update containers outside of any reply."""
 
     async def start_agent(self) -> None:
         """Start the agent; return when it has been synchronized."""
@@ -224,6 +231,8 @@ async def _disturb(stage: Stage, step: Disturbance) -> None:
             await stage.stop_plugin()
         case StartPlugin():
             await stage.start_plugin()
+        case Push(updates):
+            await stage.push(updates)
         case StartAgent():
             await stage.start_agent()
         case StopAgent(kill):

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,7 @@ from nodestress.cri import CriError
 from nodestress.waiting import wait_for
 from tests.e2e.agent import Agent
 from tests.e2e.containerd import Containerd
-from tests.e2e.differential.play import CallFailed, Played, play
+from tests.e2e.differential.play import PUSH_TIMEOUT_S, CallFailed, Played, play
 from tests.e2e.differential.scenes import Scene
 from tests.e2e.differential.witness import Witness
 from tests.e2e.kubelet import Kubelet, RunningPod
@@ -152,6 +152,12 @@ class RealStage:
         self._plugin = await nri.connect(endpoint, nri.Identity("witness", "50"), self.witness)
         await self._plugin.wait_synchronized()
 
+    async def push(self, updates: Mapping[str, str]) -> None:
+        """Let the plugin update containers outside of any reply."""
+        assert self._plugin is not None
+        with _failures():
+            await self._plugin.update_containers(self.witness.updates(updates), PUSH_TIMEOUT_S)
+
     async def start_agent(self) -> None:
         """Start the agent; return when it has been synchronized."""
         await asyncio.to_thread(self._agent.start)
@@ -233,7 +239,7 @@ def _failures() -> Iterator[None]:
     """Turn a failed call into CallFailed."""
     try:
         yield
-    except CriError as error:
+    except (CriError, nri.StatusError) as error:
         raise CallFailed(str(error)) from error
 
 

@@ -9,156 +9,32 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nri import Event
+from tests.e2e.differential.steps import (
+    Answer,
+    AwaitExit,
+    Create,
+    Kill,
+    Push,
+    Remove,
+    RemovePod,
+    Resize,
+    RunPod,
+    Start,
+    StartPlugin,
+    StartRuntime,
+    Step,
+    Stop,
+    StopPlugin,
+    StopPod,
+    StopRuntime,
+    Together,
+)
 from tests.e2e.pods import DEAF, SLEEP, ContainerSpec, PodSpec
 
 NO_PROGRAM: Final = ("/no/such/program",)
 BRIEF: Final = ("sleep", "0.5")
 """Ends by itself when it has run for half a second."""
 IDS: Final = "weka.io/cores-ids"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the plugin answers to the next event of a kind; later ones are answered as usual.
-
-    Attributes:
-        event: The kind of event; None: the next synchronization.
-        cpus: For the container at hand; empty: as usual.
-        mems: Likewise.
-        updates: For other containers, by name, in order.
-        refusal: Why it is refused; empty: it is not.
-    """
-
-    event: Event | None
-    cpus: str = ""
-    mems: str = ""
-    updates: Mapping[str, str] = field(default_factory=dict)
-    refusal: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RunPod:
-    """RunPodSandbox."""
-
-    pod: str
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """CreateContainer. A second time is a new attempt, and later steps mean that one."""
-
-    container: str
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """StartContainer."""
-
-    container: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resize:
-    """UpdateContainerResources to another cpu limit, and as much request."""
-
-    container: str
-    cpu_limit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """StopContainer."""
-
-    container: str
-    grace_s: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """RemoveContainer."""
-
-    container: str
-
-
-@dataclass(frozen=True, slots=True)
-class StopPod:
-    """StopPodSandbox."""
-
-    pod: str
-
-
-@dataclass(frozen=True, slots=True)
-class RemovePod:
-    """RemovePodSandbox."""
-
-    pod: str
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitExit:
-    """Waits until a container has ended by itself."""
-
-    container: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """A container's process is killed from outside."""
-
-    container: str
-
-
-@dataclass(frozen=True, slots=True)
-class StopPlugin:
-    """The plugin's connection ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartPlugin:
-    """The plugin connects, and has been synchronized."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartAgent:
-    """The agent starts, and has been synchronized."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopAgent:
-    """The agent is asked to end, or killed."""
-
-    kill: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StopRuntime:
-    """The runtime is killed; containers go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartRuntime:
-    """The runtime starts; the plugin connects to it, and the agent if it runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """Calls that are made at the same time."""
-
-    steps: tuple["Step", ...]
-
-
-Call = RunPod | Create | Start | Resize | Stop | Remove | StopPod | RemovePod
-Disturbance = (
-    AwaitExit
-    | Kill
-    | StopPlugin
-    | StartPlugin
-    | StartAgent
-    | StopAgent
-    | StopRuntime
-    | StartRuntime
-)
-Step = Answer | Call | Disturbance | Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,6 +351,38 @@ SCENES: Final = (
         "pod stopped before the runtime restarts",
         (_pod("p"),),
         (*_UP, StopPod("p"), StopRuntime(), StartRuntime(), *_DOWN),
+    ),
+    Scene(
+        "started when it cannot be",
+        (_pod("p", _shared("a"), _shared("b")),),
+        (*_UP, Start("p/a"), Stop("p/a"), Start("p/a"), Create("p/b"), Stop("p/b"), *_DOWN),
+        {"p/a": "0"},
+    ),
+    Scene(
+        "started after it was stopped",
+        (_pod("p"),),
+        (*_UP[:2], Stop("p/a"), Start("p/a"), Stop("p/a"), *_DOWN),
+    ),
+    Scene(
+        "plugin restarts after a created container was stopped",
+        (_pod("p"),),
+        (*_UP[:2], Stop("p/a"), StopPlugin(), StartPlugin(), *_DOWN),
+        {"p/a": "0"},
+    ),
+    Scene(
+        "updates that nobody asked for",
+        (_pod("p", _shared("a"), _shared("b"), _shared("c", BRIEF)),),
+        (
+            *_UP,
+            Create("p/b"),
+            Create("p/c"),
+            Start("p/c"),
+            AwaitExit("p/c"),
+            Push({"p/a": "0", "p/b": "1", "p/c": "1", "gone": "0"}),
+            Push({"p/a": "9", "p/b": "0"}),
+            Start("p/b"),
+            *_DOWN,
+        ),
     ),
     Scene(
         "creation in a stopped pod",

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from os import sysconf
@@ -21,7 +21,7 @@ from nodesim.runtime import CriError, Mishap, Runtime
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import Event
 from tests.e2e import pods
-from tests.e2e.differential.play import CallFailed, Played, play
+from tests.e2e.differential.play import PUSH_TIMEOUT_S, CallFailed, Played, play
 from tests.e2e.differential.scenes import BRIEF, NO_PROGRAM, Scene
 from tests.e2e.differential.witness import Witness
 from tests.e2e.kernel import online_cpus
@@ -173,6 +173,12 @@ class SimulatedStage:
         self._plugin = await nri.connect(endpoint, nri.Identity("witness", "50"), self.witness)
         await arrival.wait()
 
+    async def push(self, updates: Mapping[str, str]) -> None:
+        """Let the plugin update containers outside of any reply."""
+        assert self._plugin is not None
+        with _failures():
+            await self._plugin.update_containers(self.witness.updates(updates), PUSH_TIMEOUT_S)
+
     async def start_agent(self) -> None:
         """Start the agent; return when it has been synchronized."""
         arrival = self._arrivals.expect("weka-cpuset")
@@ -277,7 +283,7 @@ def _failures() -> Iterator[None]:
     """Turn a failed call into CallFailed."""
     try:
         yield
-    except CriError as error:
+    except (CriError, nri.StatusError) as error:
         raise CallFailed(str(error)) from error
 
 

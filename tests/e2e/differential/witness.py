@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import nri
 from nri import Event, messages
 from nri.messages import ContainerState
-from tests.e2e.differential.scenes import Answer
+from tests.e2e.differential.steps import Answer
 
 USUAL = Answer(None)
 
@@ -57,7 +57,7 @@ class Witness:
         )
         everybody = ", ".join([*sorted(names.values()), *listed])
         self._hear(f"SYNCHRONIZE {everybody}".rstrip())
-        return self._updates(self._answer(None))
+        return self.updates(self._answer(None).updates)
 
     def create_container(
         self, request: messages.CreateContainerRequest
@@ -71,7 +71,7 @@ class Witness:
         cpus = answer.cpus or self._pins.get(name.partition(".")[0], "")
         return messages.CreateContainerResponse(
             adjust=messages.cpu_adjustment(cpus, answer.mems) if cpus else None,
-            update=self._updates(answer),
+            update=self.updates(answer.updates),
         )
 
     def update_container(
@@ -87,7 +87,7 @@ class Witness:
         if self._silent:
             return messages.UpdateContainerResponse()
         own = [messages.cpu_update(request.container.id, cpus, answer.mems)] if cpus else []
-        return messages.UpdateContainerResponse(update=[*self._updates(answer), *own])
+        return messages.UpdateContainerResponse(update=[*self.updates(answer.updates), *own])
 
     def stop_container(
         self, request: messages.StopContainerRequest
@@ -95,7 +95,7 @@ class Witness:
         """Let others have the cpus, if that is the answer."""
         self._hear_container(Event.STOP_CONTAINER, request.pod, request.container)
         return messages.StopContainerResponse(
-            update=self._updates(self._answer(Event.STOP_CONTAINER))
+            update=self.updates(self._answer(Event.STOP_CONTAINER).updates)
         )
 
     def state_change(
@@ -125,6 +125,10 @@ class Witness:
     def name_of(self, one_id: str) -> str:
         """Return the name of a container, or of a pod, by its id."""
         return self._names.get(one_id, "?")
+
+    def updates(self, cpus: Mapping[str, str]) -> list[messages.ContainerUpdate]:
+        """Return the updates that give containers, by name, these cpus."""
+        return [messages.cpu_update(self.id_of(name), one, "") for name, one in cpus.items()]
 
     def _hear(self, line: str) -> None:
         self.heard.append(line)

@@ -31,6 +31,7 @@ class Plugin:
         updates: What the replies to Create, Update and Stop carry, used up by one.
         refuse: Whether creations are refused.
         synced: The ids that each synchronisation listed.
+        states: The state of the container that each stop and each other event showed.
     """
 
     heard: list[str] = field(default_factory=list)
@@ -38,6 +39,7 @@ class Plugin:
     updates: list[messages.ContainerUpdate] = field(default_factory=list)
     refuse: bool = False
     synced: list[list[str]] = field(default_factory=list)
+    states: list[messages.ContainerState.ValueType] = field(default_factory=list)
     on_create: Callable[[], None] = lambda: None
 
     def configure(self, request: messages.ConfigureRequest) -> int:
@@ -77,12 +79,15 @@ class Plugin:
     ) -> messages.StopContainerResponse:
         """Answer with what is to be updated."""
         self.heard.append(f"STOP {request.container.id}")
+        self.states.append(request.container.state)
         return messages.StopContainerResponse(update=self._take())
 
     def state_change(
         self, event: Event, pod: messages.PodSandbox, container: messages.Container | None
     ) -> None:
         """Write it down."""
+        if container is not None:
+            self.states.append(container.state)
         name = event.name.removesuffix("_CONTAINER").removesuffix("_SANDBOX")
         self.heard.append(f"{name} {pod.id if container is None else container.id}")
 
@@ -111,6 +116,7 @@ class Notes:
     left: list[str] = field(default_factory=list)
     exits: list[int] = field(default_factory=list)
     synchronized: asyncio.Event = field(default_factory=asyncio.Event)
+    on_noticed: Callable[[Container], None] = lambda _: None
 
     def event(self, event: Event, subject: str) -> None:
         """An event happens."""
@@ -132,6 +138,7 @@ class Notes:
 
     def noticed(self, container: Container) -> None:
         """The end of a process is shown."""
+        self.on_noticed(container)
 
     def mishap(self, container: Container, mishap: Mishap) -> None:
         """Something was kept from a container."""

@@ -1,6 +1,7 @@
 """The simulated runtime against what was observed on containerd."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -10,7 +11,7 @@ from nodesim.runtime import CriError, Mishap, RuntimeAway
 from nodesim.runtimes import RUNTIMES
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import messages
-from tests.unit.nodesim.hosts import ALL, POD, host
+from tests.unit.nodesim.hosts import ALL, POD, Plugin, host
 from weka_cpuset.engine import CpuSet
 
 
@@ -277,3 +278,93 @@ def test_a_failed_update_rolls_the_record_back() -> None:
             assert {"1"} == {container.cpus for container in here.runtime.containers}
 
     clock.run(main())
+
+
+@pytest.mark.parametrize(("kind", "creates"), [("containerd-1.7", False), ("containerd-2.1", True)])
+def test_a_container_in_a_stopped_pod_is_created_by_new_releases_only(
+    kind: str, creates: bool
+) -> None:
+    """The old one says that the pod does not run, and tells plugins nothing."""
+
+    async def main() -> list[str]:
+        async with host(kind) as here:
+            sandbox = await here.runtime.run_pod_sandbox(POD)
+            await here.runtime.stop_pod_sandbox(sandbox)
+            with contextlib.suppress(CriError):
+                await here.runtime.create_container(sandbox, POD.containers[0])
+            return [line.split()[0] for line in here.plugin.heard]
+
+    assert ("CREATE" in clock.run(main())) is creates
+
+
+def test_a_container_that_runs_or_has_ended_cannot_be_started() -> None:
+    """Neither the kernel nor a plugin sees anything of the attempt."""
+
+    async def main() -> None:
+        async with host() as here:
+            _, container = await here.running()
+            heard = len(here.plugin.heard)
+            with pytest.raises(CriError, match="RUNNING"):
+                await here.runtime.start_container(container)
+            assert len(here.plugin.heard) == heard
+            await here.runtime.stop_container(container, 0)
+            with pytest.raises(CriError, match="EXITED"):
+                await here.runtime.start_container(container)
+
+    clock.run(main())
+
+
+def test_a_created_container_that_was_stopped_can_still_start_and_stop() -> None:
+    """It stays created; plugins are told of both stops."""
+
+    async def main() -> None:
+        async with host() as here:
+            sandbox = await here.runtime.run_pod_sandbox(POD)
+            container = await here.runtime.create_container(sandbox, POD.containers[0])
+            await here.runtime.stop_container(container, 0)
+            await here.runtime.start_container(container)
+            await here.runtime.stop_container(container, 0)
+            assert here.plugin.heard.count(f"STOP {container}") == 2
+
+    clock.run(main())
+
+
+def test_a_plugin_that_was_shown_a_container_hears_of_its_stop() -> None:
+    """Also if that container had been stopped, without ever having run, before it connected."""
+
+    async def main() -> None:
+        async with host() as here:
+            sandbox = await here.runtime.run_pod_sandbox(POD)
+            container = await here.runtime.create_container(sandbox, POD.containers[0])
+            await here.runtime.stop_container(container, 0)
+            late = Plugin(cpus="")
+            connection = await here.connect(late, "60")
+            await here.runtime.remove_pod_sandbox(sandbox)
+            assert late.synced == [[sandbox, container]]
+            assert f"STOP {container}" in late.heard
+            connection.abort()
+
+    clock.run(main())
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("containerd-1.7", ["CONTAINER_RUNNING", "CONTAINER_STOPPED"]),
+        ("containerd-2.1", ["CONTAINER_RUNNING", "CONTAINER_STOPPED"]),
+        ("containerd-2.3", ["CONTAINER_STOPPED", "CONTAINER_UNKNOWN"]),
+    ],
+)
+def test_stops_and_removals_show_the_state_that_their_release_shows(
+    kind: str, shown: list[str]
+) -> None:
+    """Up to 2.2 a Stop still shows a running container; since 2.3 a removal shows no state."""
+
+    async def main() -> list[str]:
+        async with host(kind) as here:
+            _, container = await here.running()
+            await here.runtime.stop_container(container, 0)
+            await here.runtime.remove_container(container)
+            return [messages.ContainerState.Name(state) for state in here.plugin.states[-2:]]
+
+    assert clock.run(main()) == shown
