@@ -192,6 +192,9 @@ class PodWorker:
         if self._deleted_grace_s is not None:
             await self._terminate(self._deleted_grace_s)
             return 0.0
+        if self.phase in (PodPhase.COMPLETED, PodPhase.FAILED):
+            await self._end()
+            return None
         if not self._find_sandbox():
             self._sandbox = await self._runtime.run_pod_sandbox(self.spec)
         pauses = []
@@ -203,8 +206,6 @@ class PodWorker:
                 pauses.append(pause_s)
             if one.spec.kind is not ContainerKind.APP and not self._lets_pass(one):
                 break
-        if self.phase in (PodPhase.COMPLETED, PodPhase.FAILED):
-            await self._end()
         return min(pauses, default=None)
 
     def _find_sandbox(self) -> str:
