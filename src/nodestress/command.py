@@ -14,11 +14,15 @@ from rich.table import Table
 from nodesim import criteria
 from nodesim.acceptance import MACHINE, ROUNDS
 from nodesim.fields import InputError
-from nodesim.plan import DEFAULT_RUNTIME
+from nodesim.kubernetes import CgroupDriver
+from nodesim.plan import DEFAULT_RUNTIME, WrongOptions
 from nodesim.runtimes import RUNTIMES, UnknownRuntime
 from nodesim.terminal import console_of_stdout
 from nodestress import simulated, workload
 from nodestress.figures import Result
+from nodestress.interrupt import Interrupted
+from nodestress.node import NodeFailed
+from nodestress.wishes import Wishes
 from weka_cpuset.machine_file import MachineFileError
 
 EXIT_FAILED = 1
@@ -27,25 +31,8 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 """An option, a manifest or the node cannot be used; click's own code for a wrong option."""
 
-
-class Wishes(msgspec.Struct, frozen=True, kw_only=True):
-    """What the options say.
-
-    Attributes:
-        rounds: How often the pods are deleted by force.
-        completing: A file with the pods that run to their own end; None: the operators' own.
-        deleted: A file with the pods that are deleted by force; None: the operators' own.
-        machine: The simulated machine.
-        runtime: The simulated runtime.
-        json: Whether one JSON object is printed, instead of text for people.
-    """
-
-    rounds: int
-    completing: str | None
-    deleted: str | None
-    machine: str
-    runtime: str
-    json: bool
+EXIT_SIGNAL = 128
+"""A program that a signal has ended has this and the signal's number as its exit status."""
 
 
 @click.command()
@@ -73,6 +60,31 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     show_default=True,
     help=f"The simulated runtime: {', '.join(RUNTIMES)}.",
 )
+@click.option(
+    "--cri",
+    metavar="SOCKET",
+    help="Test this node through its runtime's own socket; it must have no running kubelet.",
+)
+@click.option(
+    "--image",
+    default="docker.io/library/busybox:latest",
+    show_default=True,
+    help="With --cri: an image on the node with `sh` and `sleep`.",
+)
+@click.option(
+    "--cgroup-driver",
+    type=click.Choice([one.value for one in CgroupDriver]),
+    default=CgroupDriver.CGROUPFS.value,
+    show_default=True,
+    help="With --cri: how the runtime names cgroups.",
+)
+@click.option("--cgroup-root", default="", help="With --cri: the cgroup above `kubepods`.")
+@click.option("--agent-pid", type=int, help="With --cri: the agent [default: the only one].")
+@click.option(
+    "--agent-log",
+    metavar="FILE",
+    help="With --cri: the agent's log [default: where its standard error goes].",
+)
 @click.option("--json", is_flag=True, help="Print one JSON object.")
 def stress(**options: object) -> None:
     """Run the operators' acceptance test, on a simulated node or a real one.
@@ -86,15 +98,27 @@ def stress(**options: object) -> None:
     wishes = msgspec.convert(options, Wishes)
     try:
         result = _play(wishes)
-    except (InputError, MachineFileError, UnknownRuntime) as error:
+    except (InputError, MachineFileError, UnknownRuntime, NodeFailed) as error:
         click.echo(f"weka-cpuset: {error}", err=True)
         sys.exit(EXIT_BAD_INPUT)
+    except Interrupted as interrupted:
+        click.echo("weka-cpuset: interrupted; the test's pods are removed", err=True)
+        sys.exit(EXIT_SIGNAL + interrupted.number)
     _print(result, as_json=wishes.json)
     sys.exit(0 if result.passed else EXIT_FAILED)
 
 
 def _play(wishes: Wishes) -> Result:
     pods = workload.load(_path(wishes.completing), _path(wishes.deleted))
+    if wishes.cri is not None:
+        try:
+            from nodestress import through_cri
+        except ImportError as error:
+            raise WrongOptions(
+                f"--cri needs a library that is missing: {error.name}",
+                "install weka-nri-cpuset[stress]",
+            ) from error
+        return through_cri.play(wishes, pods)
     return simulated.play(pods, wishes.rounds, wishes.machine, wishes.runtime)
 
 

@@ -5,45 +5,34 @@ same time, as they do on a node.
 """
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from os import sysconf
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from nodestress import cgroups
+from nodestress import cgroups, kubelet
 from nodestress import cri_pb2 as pb
 from nodestress.cri import CriError
+from nodestress.kubelet import Pod, in_parallel
 from nodestress.waiting import wait_for
 from tests.e2e import images
 from tests.e2e.containerd import Containerd
 from tests.e2e.pods import (
-    CPU_PERIOD_US,
     ContainerSpec,
     PodSpec,
     container_resources,
     pod_resources,
 )
 
-# A kubelet gives every container at least this long to end by itself, also when the pod is
-# deleted by force (Kubernetes: kuberuntime, minimumGracePeriodInSeconds).
-MIN_GRACE_S: Final = 2
-WORKERS: Final = 32
 RETRY_FOR_S: Final = 10.0
 
-ItemT = TypeVar("ItemT")
-ResultT = TypeVar("ResultT")
 
-
-@dataclass(frozen=True, slots=True)
-class RunningPod:
-    """A pod on the node: its sandbox and its containers' ids by name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningPod(Pod):
+    """A pod on the node, and what its user wrote."""
 
     spec: PodSpec
-    config: pb.PodSandboxConfig
-    sandbox: str
-    containers: dict[str, str] = field(default_factory=dict)
 
     @property
     def container(self) -> str:
@@ -90,18 +79,14 @@ class Kubelet:
 
     def run_sandbox(self, spec: PodSpec) -> RunningPod:
         """Makes the pod's cgroup and its sandbox, without any container."""
-        config = self._sandbox_config(spec)
-        cgroups.make(config.linux.cgroup_parent, _cgroup_values(config.linux.resources))
-        Path(config.log_directory).mkdir(parents=True, exist_ok=True)
-        return RunningPod(spec, config, self._cri.run_pod_sandbox(config))
+        pod = kubelet.run_sandbox(self._cri, self._sandbox_config(spec))
+        return RunningPod(pod.config, pod.sandbox, spec=spec)
 
     def create(self, pod: RunningPod, container: ContainerSpec) -> None:
         """Creates a container of a pod without starting it; a second time is a new attempt."""
         key = (pod.spec.uid, container.name)
         attempt = self._attempts[key] = self._attempts.get(key, -1) + 1
-        config = self._container_config(pod.spec, container, attempt)
-        identity = self._cri.create_container(pod.sandbox, config, pod.config)
-        pod.containers[container.name] = identity
+        kubelet.create(self._cri, pod, self._container_config(pod.spec, container, attempt))
 
     def start(self, pod: RunningPod, name: str) -> None:
         """Starts a created container of a pod."""
@@ -125,19 +110,19 @@ class Kubelet:
         resized = replace(pod, spec=replace(pod.spec, containers=containers))
         old, new = pod_resources(pod.spec), pod_resources(resized.spec)
         parent = pod.config.linux.cgroup_parent
-        cgroups.make(parent, _cgroup_values(_widest(old, new)))
+        cgroups.make(parent, kubelet.pod_values(_widest(old, new)))
         resources = container_resources(resized.spec, container, self._node_memory_bytes)
         try:
             self._cri.update_container_resources(pod.containers[container.name], resources)
         except CriError:
-            cgroups.make(parent, _cgroup_values(old))
+            cgroups.make(parent, kubelet.pod_values(old))
             raise
-        cgroups.make(parent, _cgroup_values(new))
+        cgroups.make(parent, kubelet.pod_values(new))
         return resized
 
     def stop_containers(self, pod: RunningPod, grace_s: int) -> None:
         """Stops a pod's containers at the same time; they and the sandbox stay until removed."""
-        in_parallel(lambda one: self._cri.stop_container(one, grace_s), pod.containers.values())
+        kubelet.stop_containers(self._cri, pod, grace_s)
 
     def delete(self, pod: RunningPod, grace_s: int | None = None) -> None:
         """Deletes a pod: containers first, then the sandbox, then its cgroup.
@@ -146,14 +131,7 @@ class Kubelet:
             pod: the pod.
             grace_s: as in `kubectl delete --grace-period`; None means the pod's own.
         """
-        grace_s = pod.spec.grace_s if grace_s is None else grace_s
-        self.stop_containers(pod, max(grace_s, MIN_GRACE_S))
-        self._cri.stop_pod_sandbox(pod.sandbox)
-        for container in pod.containers.values():
-            self._cri.remove_container(container)
-        self._cri.remove_pod_sandbox(pod.sandbox)
-        cgroups.kill_all(pod.config.linux.cgroup_parent)
-        cgroups.remove(pod.config.linux.cgroup_parent)
+        kubelet.delete(self._cri, pod, pod.spec.grace_s if grace_s is None else grace_s)
 
     def delete_all(self, pods: Iterable[RunningPod], grace_s: int | None = None) -> None:
         """Deletes pods at the same time."""
@@ -238,12 +216,6 @@ class Kubelet:
         )
 
 
-def in_parallel(do: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> list[ResultT]:
-    """Does something for all items at the same time; the first error is raised at the end."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return [future.result() for future in [pool.submit(do, item) for item in items]]
-
-
 def _pod_labels(spec: PodSpec) -> dict[str, str]:
     return {
         "io.kubernetes.pod.name": spec.name,
@@ -269,25 +241,8 @@ def _widest(
     quotas = (one.cpu_quota, other.cpu_quota)
     limits = (one.memory_limit_in_bytes, other.memory_limit_in_bytes)
     return pb.LinuxContainerResources(
+        cpu_period=one.cpu_period,
         cpu_shares=max(one.cpu_shares, other.cpu_shares),
         cpu_quota=max(quotas) if all(quotas) else 0,
         memory_limit_in_bytes=max(limits) if all(limits) else 0,
     )
-
-
-def _cgroup_values(resources: pb.LinuxContainerResources) -> dict[str, dict[str, int | str]]:
-    """The pod's own limits, in the files of the cgroup version that is mounted."""
-    quota, limit = resources.cpu_quota, resources.memory_limit_in_bytes
-    if cgroups.hierarchy_of("cpuset").unified:
-        return {
-            "cpu": {"cpu.max": f"{quota or 'max'} {CPU_PERIOD_US}"},
-            "memory": {"memory.max": limit or "max"},
-        }
-    return {
-        "cpu": {
-            "cpu.shares": resources.cpu_shares,
-            "cpu.cfs_period_us": CPU_PERIOD_US,
-            "cpu.cfs_quota_us": quota or -1,
-        },
-        "memory": {"memory.limit_in_bytes": limit or -1},
-    }

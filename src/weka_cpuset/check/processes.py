@@ -95,13 +95,17 @@ def find_programs(processes: Sequence[Process], sets_cpusets: Callable[[str], bo
             "run in the host's pid name space",
         )
     return Programs(
-        agents=sum(map(_is_agent, processes)),
+        agents=sum(map(is_agent, processes)),
         rivals=tuple(sorted({one.program for one in processes if sets_cpusets(one.program)})),
     )
 
 
-def _is_agent(process: Process) -> bool:
-    """Tell whether a process is an agent at work, and not another command of it."""
+def is_agent(process: Process) -> bool:
+    """Tell whether a process is an agent at work, and not another command of it.
+
+    Args:
+        process: The process.
+    """
     # A script's command line begins with its interpreter.
     for position, word in enumerate(process.arguments[:2]):
         if _AGENT.fullmatch(PurePath(word).name):

@@ -1,0 +1,35 @@
+"""The options of `weka-cpuset stress`, as a value."""
+
+import msgspec
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the options say.
+
+    Attributes:
+        rounds: How often the pods are deleted by force.
+        completing: A file with the pods that run to their own end; None: the operators' own.
+        deleted: A file with the pods that are deleted by force; None: the operators' own.
+        machine: The simulated machine.
+        runtime: The simulated runtime.
+        json: Whether one JSON object is printed, instead of text for people.
+        cri: The socket of a real runtime; None: another kind of node.
+        image: The image that containers run on a real runtime.
+        cgroup_driver: How cgroups are named on a real runtime.
+        cgroup_root: The cgroup above `kubepods` on a real runtime.
+        agent_pid: The agent's process on a real node; None: the only one.
+        agent_log: The agent's log file on a real node; None: where its standard error goes.
+    """
+
+    rounds: int
+    completing: str | None
+    deleted: str | None
+    machine: str
+    runtime: str
+    json: bool
+    cri: str | None
+    image: str
+    cgroup_driver: str
+    cgroup_root: str
+    agent_pid: int | None
+    agent_log: str | None

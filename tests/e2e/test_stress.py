@@ -1,0 +1,73 @@
+"""`weka-cpuset stress` on a real containerd: the operators' acceptance test as a command."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from nodestress.waiting import wait_for
+from tests.e2e import images
+from tests.e2e.agent import PROGRAM
+from tests.e2e.node import Node
+
+PODS = Path(__file__).parent / "two_cpus"
+ROUNDS = 3
+END_S = 50.0
+
+
+def command(node: Node, deleted: str, *more: str) -> list[str]:
+    """The command line that tests this node with pods that fit on two cpus."""
+    return [
+        *(str(PROGRAM), "stress", "--cri", str(node.runtime.layout.socket)),
+        *("--image", images.BUSYBOX_IMAGE, "--cgroup-root", node.runtime.cgroup),
+        *("--agent-pid", str(node.agent.pid), "--agent-log", str(node.agent.log)),
+        *("--completing", str(PODS / "completing.yaml"), "--deleted", str(PODS / deleted)),
+        *more,
+    ]
+
+
+@pytest.mark.parametrize("deleted", ["named.yaml", "integer.yaml"])
+def test_all_criteria_are_met(node: Node, deleted: str) -> None:
+    """The agent passes, every criterion has its evidence, and nothing is left on the node."""
+    done = subprocess.run(
+        command(node, deleted, "--rounds", str(ROUNDS), "--json"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=END_S,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert len(told["criteria"]) == 6
+    assert all(one["evidence"] for one in told["criteria"])
+    assert node.runtime.cri.list_pod_sandboxes() == []
+
+
+def test_a_restarted_agent_fails_the_test(node: Node) -> None:
+    """An agent that was replaced while the test ran is told, and the exit status says so."""
+    pid = ["--agent-pid", "0"]  # pid of nobody: the test cannot even begin
+    done = subprocess.run(
+        [*command(node, "named.yaml"), *pid], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "no agent" in done.stderr
+
+
+def test_an_interrupted_test_leaves_nothing(node: Node) -> None:
+    """Asked to stop in the middle, the command removes its pods and says so by its status."""
+    with subprocess.Popen(
+        command(node, "named.yaml"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_for("pods to run", lambda: len(node.runtime.cri.list_containers()) > 2)
+        process.send_signal(signal.SIGTERM)
+        began_s = time.monotonic()
+        _, said = process.communicate(timeout=END_S)
+
+    assert process.returncode == 128 + signal.SIGTERM, said
+    assert time.monotonic() - began_s < END_S / 2
+    assert node.runtime.cri.list_pod_sandboxes() == []
