@@ -283,6 +283,9 @@ class Host:
         self.tick()
         if mishap is Mishap.LEFT_OUT:
             self.checker.report(8, f"{container.label} is resized, and the reply leaves it out")
+        if container.id not in self._demands:
+            # It has no cgroup yet, and will get one with the cpus that it should have left.
+            container.passed_over = True
         self.checker.excuse(container.id, _PATIENCE_S[mishap])
         self.note(EntryKind.RUNTIME, container.label, mishap.value)
 

@@ -696,3 +696,43 @@ def test_who_lost_its_place_before_all_was_settled_owns_nothing() -> None:
     court.around.sharing.add("j")
     court.came("s", shared(), "0-7")
     assert court.broken == []
+
+
+# ---- where there is room ----
+
+
+def test_a_container_that_is_refused_although_cpus_are_free_breaks_rule_5() -> None:
+    """Whoever refuses everything breaks no other rule."""
+    court = Court(reserved="0", min_shared=1)
+    court.came("s", shared("1"), "0,2-7")
+    fits, too_much = ("fits", whole(4)), ("too-much", whole(6))
+    court.checker.at_rest([fits, too_much, ("nowhere", shared("0-7")), ("named", named("1"))])
+    assert court.broken == [(5, "fits")]
+    court.checker.at_rest([("any", shared("0-3"))])
+    assert court.broken == [(5, "fits"), (5, "any")]
+
+
+def test_a_container_that_shares_although_cpus_are_free_breaks_rule_5() -> None:
+    """It came while the agent was away, and was never given a place."""
+    court = Court()
+    court.slipped_in("i", whole(2), "0-7")
+    court.around.sharing.add("i")
+    court.later(60)
+    court.checker.at_rest()
+    assert court.broken == [(5, "i")]
+
+
+def test_a_container_that_lost_all_its_cpus_excuses_who_is_put_right_first() -> None:
+    """Both run on all that are left; one of them must be the first to leave the other."""
+    court = Court()
+    court.came("first", whole(2), "0-1")
+    court.came("second", whole(2), "2-3")
+    demands = [("first", whole(2)), ("second", whole(2))]
+    court.checker.online_changed(cpus("4-7"), demands)
+    for name in ("first", "second"):
+        court.checker.fell_back(name, cpus("4-7"), cpus("0-1"))
+    court.changed("first", "4-5")
+    court.changed("second", "6-7")
+    court.later(60)
+    court.checker.at_rest()
+    assert court.broken == []

@@ -7,7 +7,8 @@ import pytest
 import nri
 from nodesim import clock
 from nodesim.actions import Fault, FaultKind
-from nodesim.runtime import CriError
+from nodesim.runtime import CriError, Mishap
+from nodesim.workload import Resources
 from nri import messages
 from tests.unit.nodesim.hosts import POD, Host, Plugin, host
 
@@ -129,3 +130,31 @@ def test_duplicated_and_swapped_events_reach_the_plugin() -> None:
             return [line.split()[0] for line in here.plugin.heard]
 
     assert clock.run(main()) == ["STOP", "STOP", "REMOVE", "STOP_POD"]
+
+
+def test_an_unsolicited_update_that_fails_is_refused_and_the_host_goes_on() -> None:
+    """The plugin learns it; nothing of the simulation ends."""
+
+    async def main() -> None:
+        async with host("containerd-2.4") as here:
+            _, container = await here.running()
+            update = messages.cpu_update(container, "99", "")
+            update.ignore_failure = False
+            with pytest.raises(nri.StatusError, match="update of some containers failed"):
+                await here.connection.update_containers([update], 60)
+            await create(here)
+
+    clock.run(main())
+
+
+def test_a_reply_to_a_resize_that_leaves_the_container_out_is_noticed() -> None:
+    """It is not the same as no reply at all."""
+
+    async def main() -> None:
+        async with host() as here:
+            _, container = await here.running()
+            here.plugin.cpus = ""
+            await here.runtime.update_container_resources(container, Resources(700, 700, 1, 1))
+            assert here.notes.mishaps == [Mishap.LEFT_OUT]
+
+    clock.run(main())

@@ -505,3 +505,10 @@ def test_the_same_scenario_gives_the_same_bytes_in_any_process() -> None:
     outputs = [process.communicate(timeout=50)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert outputs[0] == outputs[1] == Simulation(storm(MACHINE, 5, 60)).run().to_json()
+
+
+def test_an_update_that_failed_before_the_start_is_not_blamed_on_the_agent() -> None:
+    """The container starts with cpus that it should have left; the agent was told nothing."""
+    # A storm in which a container with a record and without a cgroup met such a failure.
+    drawn = storm("1x4", 123, 150)
+    assert Simulation(dataclasses.replace(drawn, actions=drawn.actions[:-1])).run().passed
