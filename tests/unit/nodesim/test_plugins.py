@@ -158,3 +158,21 @@ def test_a_reply_to_a_resize_that_leaves_the_container_out_is_noticed() -> None:
             assert here.notes.mishaps == [Mishap.LEFT_OUT]
 
     clock.run(main())
+
+
+def test_a_connection_that_is_no_plugin_keeps_nobody_out() -> None:
+    """The runtime closes it and takes in the next one."""
+
+    async def main() -> None:
+        async with host() as here:
+            reader, writer = await asyncio.open_unix_connection(str(here.socket))
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            assert b"HTTP" not in await reader.read()
+            writer.close()
+            late = Plugin(cpus="")
+            connection = await here.connect(late, "60")
+            await create(here)
+            assert [line for line in late.heard if line.startswith("CREATE ")]
+            connection.abort()
+
+    clock.run(main())

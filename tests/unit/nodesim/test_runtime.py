@@ -368,3 +368,84 @@ def test_stops_and_removals_show_the_state_that_their_release_shows(
             return [messages.ContainerState.Name(state) for state in here.plugin.states[-2:]]
 
     assert clock.run(main()) == shown
+
+
+def test_calls_for_what_is_not_there_fail_or_have_nothing_to_do() -> None:
+    """As CRI wants it: to stop or remove what is gone succeeds, all else does not."""
+
+    async def main() -> None:
+        async with host() as here:
+            runtime = here.runtime
+            for call in (
+                runtime.create_container("none", POD.containers[0]),
+                runtime.start_container("none"),
+                runtime.update_container_resources("none", Resources()),
+            ):
+                with pytest.raises(CriError, match="none not found"):
+                    await call
+            await runtime.stop_container("none", 0)
+            await runtime.remove_container("none")
+            await runtime.stop_pod_sandbox("none")
+            await runtime.remove_pod_sandbox("none")
+            assert here.plugin.heard == []
+
+    clock.run(main())
+
+
+def test_a_container_that_is_stopped_while_it_starts_never_runs() -> None:
+    """No PostStart follows its Stop."""
+
+    async def main() -> None:
+        async with host() as here:
+            sandbox = await here.runtime.run_pod_sandbox(POD)
+            container = await here.runtime.create_container(sandbox, POD.containers[0])
+            starting = asyncio.create_task(here.runtime.start_container(container))
+            await asyncio.sleep(0.055)
+            await here.runtime.stop_container(container, 0)
+            await starting
+            await asyncio.sleep(1)
+            events = [line.split()[0] for line in here.plugin.heard if container in line]
+            assert events == ["CREATE", "POST_CREATE", "START", "STOP"]
+            assert here.notes.exits == [137]
+
+    clock.run(main())
+
+
+def test_a_stop_that_comes_late_comes_after_the_next_event() -> None:
+    """And its answer is applied all the same."""
+
+    async def main() -> None:
+        async with host() as here:
+            _, stays = await here.running()
+            sandbox, stops = await here.running()
+            here.faults.arm(Fault(FaultKind.SWAP, event="STOP_CONTAINER"))
+            here.plugin.heard.clear()
+            here.plugin.updates = [messages.cpu_update(stays, "6", "")]
+            await here.runtime.stop_container(stops, 0)
+            assert here.plugin.heard == []
+            await here.runtime.stop_pod_sandbox(sandbox)
+            assert here.plugin.heard == [f"STOP_POD {sandbox}", f"STOP {stops}"]
+            assert one("6") == here.cpus(stays)
+
+    clock.run(main())
+
+
+def test_an_update_that_fails_changes_neither_record_nor_kernel() -> None:
+    """The observer is told; the next update works."""
+
+    async def main() -> None:
+        async with host() as here:
+            _, first = await here.running()
+            sandbox, second = await here.running()
+            here.faults.arm(Fault(FaultKind.FAIL_UPDATE))
+            here.plugin.updates = [messages.cpu_update(first, "5", "")]
+            await here.runtime.stop_container(second, 0)
+            assert one("1") == here.cpus(first)
+            assert {"1"} == {container.cpus for container in here.runtime.containers}
+            assert here.notes.mishaps == [Mishap.FAILED]
+            third = await here.runtime.create_container(sandbox, POD.containers[0])
+            here.plugin.updates = [messages.cpu_update(first, "5", "")]
+            await here.runtime.stop_container(third, 0)
+            assert one("5") == here.cpus(first)
+
+    clock.run(main())
