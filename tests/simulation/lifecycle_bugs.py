@@ -9,6 +9,7 @@ from typing import Any
 
 from nri import messages
 from tests.simulation.patching import (
+    Deliberate,
     Mutations,
     changed_decisions,
     changed_events,
@@ -247,7 +248,7 @@ def fail_now_and_then() -> AbstractContextManager[None]:
         nonlocal count
         count += 1
         if count % 3 == 0:
-            raise RuntimeError("a deliberate bug")
+            raise Deliberate
         return None
 
     return changed_events(change)

@@ -14,7 +14,6 @@ from weka_cpuset.engine import (
     Ledger,
     PodFacts,
     Rebuilt,
-    Reported,
     Rules,
     Topology,
 )
@@ -32,6 +31,10 @@ class Mutations(dict[str, Bug]):
         """Add a deliberate bug; to be used as a decorator."""
         self[bug.__name__.replace("_", "-")] = bug
         return bug
+
+
+class Deliberate(Exception):
+    """What a bug raises on purpose; whatever else it raises is a bug of the test."""
 
 
 class TargetGone(Exception):
@@ -83,9 +86,9 @@ def changed_decisions(
         change: Is given the ledger before, the event and the right decision.
     """
 
-    def make(decide: Callable[[Ledger, Event, int | None], Decision]) -> Callable[..., Decision]:
-        def broken(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
-            return change(ledger, event, decide(ledger, event, limit))
+    def make(decide: Callable[..., Decision]) -> Callable[..., Decision]:
+        def broken(ledger: Ledger, event: Event, *others: Any) -> Decision:
+            return change(ledger, event, decide(ledger, event, *others))
 
         return broken
 
@@ -101,10 +104,10 @@ def changed_events(
         change: Is given the ledger and the event; returns the event to decide on instead.
     """
 
-    def make(decide: Callable[[Ledger, Event, int | None], Decision]) -> Callable[..., Decision]:
-        def broken(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
+    def make(decide: Callable[..., Decision]) -> Callable[..., Decision]:
+        def broken(ledger: Ledger, event: Event, *others: Any) -> Decision:
             other = change(ledger, event)
-            return decide(ledger, event if other is None else other, limit)
+            return decide(ledger, event if other is None else other, *others)
 
         return broken
 
@@ -135,12 +138,9 @@ def reported_without(annotation: str) -> AbstractContextManager[None]:
 
     def make(rebuild: Callable[..., Rebuilt]) -> Callable[..., Rebuilt]:
         def broken(
-            topology: Topology,
-            rules: Rules,
-            pods: Iterable[PodFacts],
-            containers: Iterable[Reported],
+            topology: Topology, rules: Rules, pods: Iterable[PodFacts], *others: Any, **named: Any
         ) -> Rebuilt:
-            return rebuild(topology, rules, [without(pod) for pod in pods], containers)
+            return rebuild(topology, rules, [without(pod) for pod in pods], *others, **named)
 
         return broken
 
