@@ -165,7 +165,7 @@ class Auditor:
                 mems_differ.append(holding.id)
             if cpus != told or holding.id in mems_differ:
                 self._report(holding, told, mems, enforced)
-        handlers.found(found)
+        handlers.reread(found)
         handlers.doubt(mems_differ, {})
 
     async def _guard(self, ids: Collection[str] | None) -> None:
@@ -214,7 +214,9 @@ class Auditor:
         # In version 2 an empty file means that nothing is set: all may be used.
         cpus = found.cpus or ledger.topology.online
         if cpus != told or (mems and found.mems != mems):
-            self._handlers.doubt([holding.id], {holding.id: cpus})
+            self._handlers.found({holding.id: cpus})
+            if mems and found.mems != mems:
+                self._handlers.doubt([holding.id], {})
             self._handlers.on_unsettled()
             self._report(holding, told, mems, found)
             self.on_difference(holding.id)

@@ -40,7 +40,7 @@ from weka_cpuset.engine import (
 from weka_cpuset.engine import Event as EngineEvent
 from weka_cpuset.latency import Latency
 from weka_cpuset.logs import Fields
-from weka_cpuset.questions import Happened, Machine, Question, Report, ask
+from weka_cpuset.questions import Enforced, Happened, Machine, Question, Report, ask
 from weka_cpuset.record.recorder import Recorder
 from weka_cpuset.rivals import Rivals
 
@@ -318,17 +318,18 @@ class Handlers:
             log.warning("An answer took long %s", Fields(fields))
 
     def take_due_updates(
-        self, growth: int | None = None, *, calm: bool = False
+        self, growth: int | None = None, *, calm: bool = False, running_only: bool = False
     ) -> tuple[CpusetUpdate, ...]:
         """Return what no reply has carried yet, and note it as told; none in a dry run.
 
         Args:
             growth: How many containers at most may grow; None: all.
             calm: Whether a burst of creations, if there was one, is over.
+            running_only: Whether containers that do not run yet are out of reach.
         """
         if self._dry_run:
             return ()
-        return self._ask(Happened(Settle(calm), growth)).updates
+        return self._ask(Happened(Settle(calm, running_only), growth)).updates
 
     def doubt(self, container_ids: Collection[str], may: Mapping[str, CpuSet]) -> None:
         """Take note that containers may not have what they were told.
@@ -340,12 +341,20 @@ class Handlers:
         self._ask(Happened(Doubt(frozenset(container_ids), may)))
 
     def found(self, cpus: Mapping[str, CpuSet]) -> None:
-        """Take what was read for what running containers have, whatever was doubted.
+        """Take note that running containers have something else than they were told.
 
         Args:
-            cpus: What the kernel enforces, by container.
+            cpus: What the kernel enforces for them.
         """
         self._ask(Happened(Found(cpus)))
+
+    def reread(self, cpus: Mapping[str, CpuSet]) -> None:
+        """Take what the kernel enforces for what running containers have.
+
+        Args:
+            cpus: What was read, by container.
+        """
+        self._ask(Enforced(cpus))
 
     def cgroup_of(self, container_id: str) -> str:
         """Return a live container's cgroup path as the runtime reported it; or nothing."""
@@ -412,7 +421,7 @@ class Handlers:
     @overload
     def _ask(self, question: Happened) -> Decision: ...
     @overload
-    def _ask(self, question: Report | Machine) -> Rebuilt: ...
+    def _ask(self, question: Report | Machine | Enforced) -> Rebuilt: ...
     def _ask(self, question: Question) -> Decision | Rebuilt:
         """Ask the engine, record question and answer, and replace the ledger."""
         answer = ask(self.ledger, question)

@@ -4,10 +4,11 @@ The handlers ask through here and so does a replay, so what the one can ask the 
 repeat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, assert_never, overload
 
 from weka_cpuset.engine import (
+    CpuSet,
     Decision,
     Event,
     Ledger,
@@ -18,6 +19,7 @@ from weka_cpuset.engine import (
     decide,
     rebuild,
     rehome,
+    reread,
 )
 
 
@@ -59,13 +61,23 @@ class Machine(NamedTuple):
     topology: Topology
 
 
-Question = Happened | Report | Machine
+class Enforced(NamedTuple):
+    """Make the ledger fit what the kernel was found to enforce.
+
+    Attributes:
+        cpus: The cpus of running containers.
+    """
+
+    cpus: Mapping[str, CpuSet]
+
+
+Question = Happened | Report | Machine | Enforced
 
 
 @overload
 def ask(ledger: Ledger, question: Happened) -> Decision: ...
 @overload
-def ask(ledger: Ledger, question: Report | Machine) -> Rebuilt: ...
+def ask(ledger: Ledger, question: Report | Machine | Enforced) -> Rebuilt: ...
 @overload
 def ask(ledger: Ledger, question: Question) -> Decision | Rebuilt: ...
 def ask(ledger: Ledger, question: Question) -> Decision | Rebuilt:
@@ -85,5 +97,7 @@ def ask(ledger: Ledger, question: Question) -> Decision | Rebuilt:
             return rebuild(topology, ledger.rules, pods, containers, read_next=read_next)
         case Machine(topology):
             return rehome(ledger, topology)
+        case Enforced(cpus):
+            return reread(ledger, cpus)
         case _ as never:
             assert_never(never)

@@ -243,14 +243,15 @@ class Settler:
         self._cancel_retry()
         self.status.passes += 1
         try:
-            if self._handlers.unread:
-                self._handlers.unread = False
-                self.read_all()
-            elif self._handlers.unverified:
+            if self._handlers.unverified:
                 self._handlers.unverified = False
                 await self.verify()
             if self._way() is Way.CGROUP:
                 await self._until_applied()
+            # Last, because another Synchronize may have come in the meantime.
+            if self._handlers.unread:
+                self._handlers.unread = False
+                self.read_all()
             failed = await self._settle()
         except Exception as error:
             # A defect of ours must not end the agent; the next reply carries what is due.
@@ -308,7 +309,7 @@ class Settler:
         # What is urgent does not wait for shared containers to grow.
         growth = None if self._may_grow and not self._urgent.is_set() else 0
         self._urgent.clear()
-        updates = self._handlers.take_due_updates(growth, calm=self._is_calm)
+        updates = self._handlers.take_due_updates(growth, calm=self._is_calm, running_only=True)
         failed: dict[str, Exception] = {}
         gone: list[str] = []
         for position, update in enumerate(updates):

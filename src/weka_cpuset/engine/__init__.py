@@ -57,7 +57,7 @@ from weka_cpuset.engine.explain import CpuExplanation, Explanation, explain, exp
 from weka_cpuset.engine.ledger import Holding, Ledger, Reported, Rules
 from weka_cpuset.engine.order import CpusetUpdate, Step
 from weka_cpuset.engine.pick import Cost, cost, pick
-from weka_cpuset.engine.rebuild import Rebuilt, rebuild, rehome
+from weka_cpuset.engine.rebuild import Rebuilt, rebuild, rehome, reread
 from weka_cpuset.engine.relocate import Move
 from weka_cpuset.engine.topology import Cpu, Node, Topology
 
@@ -129,4 +129,5 @@ __all__ = [
     "pick",
     "rebuild",
     "rehome",
+    "reread",
 ]

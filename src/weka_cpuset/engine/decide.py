@@ -139,22 +139,22 @@ def decide(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
             return _seen(ledger, event)
         case Settle():
             return _settle(ledger, event, limit)
-        case Dead() | Found() | Doubt():
+        case Dead() | Doubt() | Found():
             return _look(ledger, event)
         case _:
             assert_never(event)
 
 
-def _look(ledger: Ledger, event: Dead | Found | Doubt) -> Decision:
+def _look(ledger: Ledger, event: Dead | Doubt | Found) -> Decision:
     """Take note of what was seen of the kernel."""
     match event:
         case Dead(container_ids):
             running = (one for one in container_ids if _is_running(ledger, one))
             return _end(ledger, sorted(running))
-        case Found(cpus):
-            return _found(ledger, cpus)
         case Doubt():
             return _doubt(ledger, event)
+        case Found(cpus):
+            return _found(ledger, cpus)
 
 
 def _own_cpus(draft: Draft, container_id: str, ordered: Ordered) -> CpuSet:
@@ -397,7 +397,7 @@ def _settle(ledger: Ledger, event: Settle, limit: int | None) -> Decision:
     moves = _place_waiting(draft) if event.calm else []
     if draft.settled:
         return Decision(ledger, Outcome.NOTHING)
-    updates = tell_due(draft, limit)
+    updates = tell_due(draft, limit, running_only=event.running_only)
     return Decision(draft.freeze(), Outcome.SETTLED, updates=updates, moves=tuple(moves))
 
 
@@ -425,15 +425,11 @@ def _doubt(ledger: Ledger, event: Doubt) -> Decision:
 
 
 def _found(ledger: Ledger, found: Mapping[str, CpuSet]) -> Decision:
-    """Take what was read for what running containers have, whatever was doubted."""
+    """Take what running containers were found to have for what they have."""
     draft = Draft(ledger)
     for one, cpus in found.items():
-        holding = draft.holding(one)
-        if holding is None or holding.phase is Phase.CREATED:
-            continue
-        if cpus == draft.told[one]:
+        if _is_running(ledger, one):
+            draft.told[one] = cpus
             draft.doubts.pop(one, None)
-        else:
-            draft.doubts[one] = cpus
             draft.settled = False
     return Decision(draft.freeze(), Outcome.DOUBTED)

@@ -92,9 +92,12 @@ class Settle:
             container was created for some time. What was taken ahead for the next ones
             then returns to the shared containers, and containers that run on the pool
             because there was no place of their own for them get one if there is.
+        running_only: Whether containers that do not run yet are out of reach: what they
+            start with is on the runtime's record alone.
     """
 
     calm: bool = False
+    running_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +128,10 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the kernel enforces was read; it takes the place of doubts.
+    """Running containers were read back, and have something else than they were told.
 
     Attributes:
-        cpus: The cpus by container.
+        cpus: What the kernel enforces for them.
     """
 
     cpus: Mapping[str, CpuSet]

@@ -191,7 +191,8 @@ def _shrink_shared(losers: list[Change], held: CpuSet, steps: _Steps) -> bool:
     """
     complete = True
     for one in list(losers):
-        target = one.wants - (held - one.sure)
+        # Who is on cpus of owners leaves them, unless it would have none.
+        target = (one.wants - held) or (one.wants - (held - one.sure))
         if target:
             steps.append((one.container_id, target, Step.SHRINK))
             complete &= target == one.wants

@@ -73,7 +73,7 @@ def rebuild(
         rules: What the operator set.
         pods: The pods; a container whose pod is missing is judged by itself.
         containers: The live containers with the cpus on the runtime's record.
-        read_next: Whether what the kernel enforces will be read next (`Found`). Until then
+        read_next: Whether what the kernel enforces will be read next (`reread`). Until then
             running containers may have any cpu, since the record does not have what was
             written to their cgroups; so nothing is told to them. Otherwise the record is
             taken for the truth.
@@ -125,19 +125,49 @@ def rehome(ledger: Ledger, topology: Topology) -> Rebuilt:
     nobody = Draft(Ledger.empty(topology, ledger.rules))
     holdings: list[Holding] = []
     notices: list[Notice] = []
-    for one in sorted(ledger.holdings(), key=lambda one: one.id):
-        now = replace(one, cpus=None)
+    for one in _with_record(ledger, {}):
+        now = one
         if one.why in (Why.ANNOTATION, Why.BAD_ANNOTATION):
-            now, why_not = judge(nobody, now)
+            now, why_not = judge(nobody, one)
             notices += why_not
-        has = one.cpus or ledger.told[one.id]
-        holdings.append(replace(now, container=replace(one.container, cpus=str(has))))
+        holdings.append(now)
     draft, odd = _place_all(topology, ledger.rules, holdings)
-    notices += odd
     draft.told, draft.doubts, draft.ended = dict(ledger.told), dict(ledger.doubts), ledger.ended
     _doubt_changed(draft, ledger.topology.online ^ topology.online)
     draft.settled = False
+    return Rebuilt(draft.freeze(), (), _moves(draft, holdings), (*notices, *odd))
+
+
+def reread(ledger: Ledger, found: Mapping[str, CpuSet]) -> Rebuilt:
+    """Make a ledger that fits what the kernel was found to enforce (rule 9).
+
+    Integer containers keep the cpus on which they were found, where that can be.
+
+    Args:
+        ledger: The ledger up to now.
+        found: The cpus of running containers, by id; what was doubted of them is known now.
+
+    Returns:
+        The ledger. What running containers must change to is due and goes by Settle or
+        with the next reply; there are no updates. This function does not raise.
+    """
+    read = {one: cpus for one, cpus in found.items() if ledger.holding(one) is not None}
+    holdings = _with_record(ledger, read)
+    draft, notices = _place_all(ledger.topology, ledger.rules, holdings)
+    draft.told = {**ledger.told, **read}
+    draft.doubts = {one: may for one, may in ledger.doubts.items() if one not in read}
+    draft.ended = ledger.ended
+    draft.settled = False
     return Rebuilt(draft.freeze(), (), _moves(draft, holdings), tuple(notices))
+
+
+def _with_record(ledger: Ledger, found: Mapping[str, CpuSet]) -> list[Holding]:
+    """Return all holdings as if a runtime reported them, with the cpus that they have."""
+    holdings = []
+    for one in sorted(ledger.holdings(), key=lambda one: one.id):
+        has = found.get(one.id) or one.cpus or ledger.told[one.id]
+        holdings.append(replace(one, cpus=None, container=replace(one.container, cpus=str(has))))
+    return holdings
 
 
 def _doubt_changed(draft: Draft, changed: CpuSet) -> None:

@@ -1,6 +1,7 @@
 """What must be told to make a ledger true, in the order in which it must be told."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from weka_cpuset.engine.cpuset import CpuSet
 from weka_cpuset.engine.draft import Draft
@@ -9,7 +10,24 @@ from weka_cpuset.engine.ledger import Holding
 from weka_cpuset.engine.order import Change, CpusetUpdate, Ordered, Step, order
 
 
-def due(draft: Draft, limit: int | None, at_hand: str = "") -> tuple[list[Change], bool]:
+class Due(NamedTuple):
+    """What is to be told.
+
+    Attributes:
+        changes: The containers that are not known to have what they are wanted to have,
+            unordered.
+        complete: Whether these are all.
+        kept: Cpus that shared containers out of reach may keep: no owner gets them now.
+        owned: Cpus that owners out of reach may keep: nobody gets them now.
+    """
+
+    changes: list[Change]
+    complete: bool = True
+    kept: CpuSet = CpuSet.EMPTY
+    owned: CpuSet = CpuSet.EMPTY
+
+
+def due(draft: Draft, limit: int | None, at_hand: str = "", *, running_only: bool = False) -> Due:
     """List the containers that are not known to have what they are wanted to have.
 
     Args:
@@ -17,14 +35,15 @@ def due(draft: Draft, limit: int | None, at_hand: str = "") -> tuple[list[Change
         limit: How many shared containers may grow. With 0 those that would are left out:
             after the end of one owner they are all the shared containers there are.
         at_hand: A container that gets no update: it has a place of its own in the reply.
+        running_only: Whether containers that do not run yet are out of reach.
 
     Returns:
-        The changes, unordered, and whether these are all.
+        What is to be told.
     """
     changes: list[Change] = []
-    listed_all = True
+    complete = True
     if draft.settled:
-        return changes, listed_all
+        return Due(changes)
     for one, holding in draft.exclusive.items():
         if one != at_hand and holding.cpus is not None:
             _compare(draft, holding, holding.cpus, changes)
@@ -39,10 +58,31 @@ def due(draft: Draft, limit: int | None, at_hand: str = "") -> tuple[list[Change
             _compare(draft, holding, wants, changes)
         elif told != wants.mask:
             if limit == 0 and not told & ~wants.mask:
-                listed_all = False
+                complete = False
             else:
                 _compare(draft, holding, wants, changes)
-    return changes, listed_all
+    return (
+        _within_reach(draft, changes, complete=complete) if running_only else Due(changes, complete)
+    )
+
+
+def _within_reach(draft: Draft, changes: list[Change], *, complete: bool) -> Due:
+    """Leave out containers that do not run yet; others must keep off what these may have."""
+    starting = [
+        one
+        for one in (*draft.exclusive.values(), *draft.shared.values())
+        if one.phase is Phase.CREATED
+    ]
+    kept = owned = CpuSet.EMPTY
+    for one in starting:
+        may = draft.told[one.id] | draft.doubts.get(one.id, CpuSet.EMPTY)
+        if one.cpus is None:
+            kept |= may - draft.wanted(one.id)
+        else:
+            owned |= may - one.cpus
+    out_of_reach = {one.id for one in starting}
+    reached = [one for one in changes if one.container_id not in out_of_reach]
+    return Due(reached, complete and len(reached) == len(changes), kept, owned)
 
 
 def _compare(draft: Draft, holding: Holding, wants: CpuSet, changes: list[Change]) -> None:
@@ -64,17 +104,23 @@ def tell(
     keeping: CpuSet = CpuSet.EMPTY,
 ) -> Ordered:
     """Order all updates that are due, and note them as told."""
-    changes, listed_all = due(draft, limit, at_hand)
-    ordered = order(changes, limit, leaving, keeping)
+    return _tell(draft, due(draft, limit, at_hand), limit, leaving, keeping)
+
+
+def _tell(draft: Draft, what: Due, limit: int | None, leaving: CpuSet, keeping: CpuSet) -> Ordered:
+    ordered = order(what.changes, limit, leaving, keeping)
     for container_id, cpus, _ in ordered.steps:
         draft.tell(container_id, cpus)
-    draft.settled = ordered.finished and listed_all
+    draft.settled = ordered.finished and what.complete
     return ordered
 
 
-def tell_due(draft: Draft, limit: int | None = None) -> tuple[CpusetUpdate, ...]:
+def tell_due(
+    draft: Draft, limit: int | None = None, *, running_only: bool = False
+) -> tuple[CpusetUpdate, ...]:
     """Order all updates that are due where no container is at hand, and note them as told."""
-    return complete(draft, tell(draft, limit=limit).steps)
+    what = due(draft, limit, running_only=running_only)
+    return complete(draft, _tell(draft, what, limit, what.owned, what.kept).steps)
 
 
 def complete(draft: Draft, steps: Iterable[tuple[str, CpuSet, Step]]) -> tuple[CpusetUpdate, ...]:

@@ -22,7 +22,7 @@ from weka_cpuset.engine import (
     Rebuilt,
     Refusal,
 )
-from weka_cpuset.questions import Happened, Machine, Question, Report
+from weka_cpuset.questions import Enforced, Happened, Machine, Question, Report
 
 TEXT_WEIGHT = 256
 """So many characters of annotations weigh as much as one update."""
@@ -103,6 +103,8 @@ class Entry(NamedTuple):
                 return weight + _text_weight(getattr(event, "pod", None))
             case Report(_, pods, containers):
                 return weight + len(containers) + sum(map(_text_weight, pods))
+            case Enforced(cpus):
+                return weight + len(cpus)
             case Machine():
                 return weight
             case _ as never:

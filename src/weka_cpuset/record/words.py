@@ -16,7 +16,7 @@ from weka_cpuset.engine import (
     Stop,
     Update,
 )
-from weka_cpuset.questions import Happened, Machine, Question, Report
+from weka_cpuset.questions import Enforced, Happened, Machine, Question, Report
 from weka_cpuset.record.plain import KIND_KEY, Plain
 
 _LIST_MAX = 3
@@ -30,6 +30,8 @@ def describe(question: Question) -> str:
             return _event(event)
         case Report(topology, _, containers, _):
             return f"Synchronize of {len(containers)} containers on cpus {topology.online}"
+        case Enforced(cpus):
+            return f"cpusets of {len(cpus)} containers read"
         case Machine(topology):
             return f"cpus {topology.online} are online"
         case _ as never:
