@@ -263,8 +263,8 @@ AGENT_SCENES: Final = (
 NOT_PLAYED: Final[Mapping[str, str]] = {
     "test_launched_agent_places_pods": "The simulated runtime does not launch plugins.",
     "test_launched_agent_ends_with_the_runtime": "The simulated runtime does not launch plugins.",
-    "test_dropped_agent_comes_back": "The simulated agent cannot be suspended; "
-    "the fault `delay` drops it in the same way.",
+    "test_dropped_agent_comes_back": "The simulated agent cannot be suspended. "
+    "The scenes with answers that come too late drop a plugin in the same way.",
     "test_second_agent_waits_for_the_first": "There is one agent in a simulation.",
     "test_every_message_is_a_header_frame_and_a_body_frame": "It looks at bytes, not at events.",
 }

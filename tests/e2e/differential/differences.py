@@ -65,7 +65,7 @@ NOT_COMPARED: Final = (
     "Words of errors",
     "Fields that the agent does not read",
     "Updates that meet a start",
-    "Locks, timeouts and lost connections",
+    "Dead-locks and half-sent messages",
 )
 """What the comparison leaves out; the documentation says why, under the same titles."""
 

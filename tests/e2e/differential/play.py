@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
+from nri import Event
 from tests.e2e.differential.scenes import Scene
 from tests.e2e.differential.steps import (
     Answer,
@@ -14,6 +15,7 @@ from tests.e2e.differential.steps import (
     Call,
     Create,
     Disturbance,
+    Hang,
     Kill,
     Push,
     Remove,
@@ -87,6 +89,9 @@ class Stage(Protocol):
 
     async def start_plugin(self) -> None:
         """Connect the plugin; return when it has been synchronized."""
+
+    async def hang(self, event: Event) -> None:
+        """Let the plugin answer the next event of a kind too late."""
 
     async def push(self, updates: Mapping[str, str]) -> None:
         """Let the plugin update containers outside of any reply."""
@@ -231,6 +236,8 @@ async def _disturb(stage: Stage, step: Disturbance) -> None:
             await stage.stop_plugin()
         case StartPlugin():
             await stage.start_plugin()
+        case Hang(event):
+            await stage.hang(event)
         case Push(updates):
             await stage.push(updates)
         case StartAgent():

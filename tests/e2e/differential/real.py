@@ -16,6 +16,7 @@ from nodestress import cgroups
 from nodestress import cri_pb2 as pb
 from nodestress.cri import CriError
 from nodestress.waiting import wait_for
+from nri import Event
 from tests.e2e.agent import Agent
 from tests.e2e.containerd import Containerd
 from tests.e2e.differential.play import PUSH_TIMEOUT_S, CallFailed, Played, play
@@ -24,6 +25,14 @@ from tests.e2e.differential.witness import Witness
 from tests.e2e.kubelet import Kubelet, RunningPod
 
 POLL_S: Final = 0.01
+TOO_LATE_S: Final = 2.5
+"""The runtime waits 2 s for an answer."""
+QUIET_S: Final = 0.05
+"""Without any event for so long, nothing is under way any more: all events trail what causes
+them by some 20 ms, and follow each other faster than that. One that comes later still is seen
+as one too many in the next step."""
+LATE_S: Final = 2.5
+"""The runtime waits 2 s for an answer."""
 QUIET_S: Final = 0.15
 """Without any event for so long, nothing is under way any more: all events trail what causes
 them by some 20 ms, and follow each other faster than that."""
@@ -151,6 +160,10 @@ class RealStage:
         endpoint = nri.SocketEndpoint(str(self._runtime.layout.nri_socket))
         self._plugin = await nri.connect(endpoint, nri.Identity("witness", "50"), self.witness)
         await self._plugin.wait_synchronized()
+
+    async def hang(self, event: Event) -> None:
+        """Let the plugin answer the next event of a kind too late."""
+        self.witness.hang(event, TOO_LATE_S)
 
     async def push(self, updates: Mapping[str, str]) -> None:
         """Let the plugin update containers outside of any reply."""

@@ -173,6 +173,10 @@ class SimulatedStage:
         self._plugin = await nri.connect(endpoint, nri.Identity("witness", "50"), self.witness)
         await arrival.wait()
 
+    async def hang(self, event: Event) -> None:
+        """Let the plugin answer the next event of a kind too late."""
+        self._faults.arm(Fault(FaultKind.DELAY, event=event.name))
+
     async def push(self, updates: Mapping[str, str]) -> None:
         """Let the plugin update containers outside of any reply."""
         assert self._plugin is not None

@@ -108,6 +108,13 @@ class StartPlugin:
 
 
 @dataclass(frozen=True, slots=True)
+class Hang:
+    """The plugin answers the next event of a kind later than the runtime waits."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
 class Push:
     """The plugin updates containers, by name, outside of any reply."""
 
@@ -149,6 +156,7 @@ Disturbance = (
     | Kill
     | StopPlugin
     | StartPlugin
+    | Hang
     | Push
     | StartAgent
     | StopAgent

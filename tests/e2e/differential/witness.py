@@ -37,10 +37,15 @@ class Witness:
         self._names: dict[str, str] = {}
         self._attempts: dict[str, int] = {}
         self._answers: list[Answer] = []
+        self._hangs: dict[str, float] = {}
 
     def expect(self, answer: Answer) -> None:
         """Take note of what is to be answered to the next event of a kind."""
         self._answers.append(answer)
+
+    def hang(self, event: Event, seconds: float) -> None:
+        """Take so many seconds for the next event of a kind, and stop everything meanwhile."""
+        self._hangs[event.name] = seconds
 
     def configure(self, request: messages.ConfigureRequest) -> int:
         """Subscribe to everything that every runtime knows."""
@@ -133,6 +138,7 @@ class Witness:
     def _hear(self, line: str) -> None:
         self.heard.append(line)
         self.times.append(time.monotonic())
+        time.sleep(self._hangs.pop(line.partition(" ")[0], 0))
 
     def _hear_container(
         self, event: Event, pod: messages.PodSandbox, container: messages.Container
