@@ -66,10 +66,25 @@ EXIT_SIGNAL = 128
     help="Test this node through its runtime's own socket; it must have no running kubelet.",
 )
 @click.option(
+    "--node", metavar="NAME", help="Test a node of the cluster that kubectl is set up for."
+)
+@click.option(
     "--image",
     default="docker.io/library/busybox:latest",
     show_default=True,
-    help="With --cri: an image on the node with `sh` and `sleep`.",
+    help="On a real node: an image with `sh` and `sleep`.",
+)
+@click.option(
+    "--agent-namespace",
+    default="kube-system",
+    show_default=True,
+    help="With --node: the namespace of the agent's pods.",
+)
+@click.option(
+    "--agent-selector",
+    default="app=weka-nri-cpuset",
+    show_default=True,
+    help="With --node: the labels of the agent's pods.",
 )
 @click.option(
     "--cgroup-driver",
@@ -110,16 +125,26 @@ def stress(**options: object) -> None:
 
 def _play(wishes: Wishes) -> Result:
     pods = workload.load(_path(wishes.completing), _path(wishes.deleted))
+    if wishes.cri is not None and wishes.node is not None:
+        raise WrongOptions("--cri and --node are two ways to a node", "use one of them")
+    if wishes.node is not None:
+        from nodestress import through_kubectl
+
+        return through_kubectl.play(wishes, pods)
     if wishes.cri is not None:
-        try:
-            from nodestress import through_cri
-        except ImportError as error:
-            raise WrongOptions(
-                f"--cri needs a library that is missing: {error.name}",
-                "install weka-nri-cpuset[stress]",
-            ) from error
-        return through_cri.play(wishes, pods)
+        return _play_through_cri(wishes, pods)
     return simulated.play(pods, wishes.rounds, wishes.machine, wishes.runtime)
+
+
+def _play_through_cri(wishes: Wishes, pods: workload.Workload) -> Result:
+    try:
+        from nodestress import through_cri
+    except ImportError as error:
+        raise WrongOptions(
+            f"--cri needs a library that is missing, {error.name}",
+            "install weka-nri-cpuset[stress]",
+        ) from error
+    return through_cri.play(wishes, pods)
 
 
 def _path(name: str | None) -> Path | None:

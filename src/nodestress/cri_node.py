@@ -72,6 +72,7 @@ class CriNode:
     """
 
     look_s = LOOK_S
+    removal_s = 3.0  # the calls have returned; only the log may be late
 
     def __init__(
         self, cri: CriClient, setting: Setting, agent: AgentProcess, stopping: threading.Event

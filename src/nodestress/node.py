@@ -61,11 +61,16 @@ class Node(Protocol):
 
     Attributes:
         name: What it is, for people.
-        look_s: How long to wait between two looks at the kernel, in seconds.
+        removal_s: After so many seconds at most the agent has logged that a container was
+            removed whose pod is gone.
     """
 
     name: str
-    look_s: float
+    removal_s: float
+
+    @property
+    def look_s(self) -> float:
+        """How long to wait between two looks at the kernel, in seconds."""
 
     @property
     def online(self) -> CpuSet:

@@ -9,7 +9,7 @@ from nodesim.kubernetes import CgroupDriver, Derived
 from nodesim.workload import ContainerSpec, PodSpec
 from nodestress import cri_pb2 as pb
 
-OWNER_LABEL = "weka-cpuset.io/test"
+OWNER_LABEL = "weka-cpuset/test"
 """Every sandbox of the test has this label, so that it is found and removed in any state. Its
 value is the pod's cgroup."""
 

@@ -24,9 +24,6 @@ would be dropped."""
 LIFE_MARGIN_S = 30.0
 """How long containers may take to start and to be seen to end, in seconds, beside their life."""
 
-LOG_S = 3.0
-"""A line of the agent's log can be read so many seconds after it was written."""
-
 REMOVED = "Removing container"
 """The agent logs this for each container that is removed."""
 
@@ -226,7 +223,7 @@ class _Test:
 
     def _whole_log(self) -> tuple[str, ...] | None:
         """Return the agent's log when the last removal is in it, or after a while."""
-        end_s = time.monotonic() + LOG_S
+        end_s = time.monotonic() + self._node.removal_s
         while True:
             log = self._node.agent_log()
             if log is None or time.monotonic() > end_s:

@@ -14,7 +14,10 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
         runtime: The simulated runtime.
         json: Whether one JSON object is printed, instead of text for people.
         cri: The socket of a real runtime; None: another kind of node.
-        image: The image that containers run on a real runtime.
+        node: The name of a node of a cluster; None: another kind of node.
+        agent_namespace: The namespace of the agent's pods in a cluster.
+        agent_selector: The labels of the agent's pods in a cluster.
+        image: The image that containers run on a real node.
         cgroup_driver: How cgroups are named on a real runtime.
         cgroup_root: The cgroup above `kubepods` on a real runtime.
         agent_pid: The agent's process on a real node; None: the only one.
@@ -28,6 +31,9 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str
     json: bool
     cri: str | None
+    node: str | None
+    agent_namespace: str
+    agent_selector: str
     image: str
     cgroup_driver: str
     cgroup_root: str
