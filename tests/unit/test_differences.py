@@ -10,8 +10,8 @@ from tests.e2e.differential.play import Played
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/explanation/simulation.md"
-OWN_TESTS = ("test_harness.py", "test_differential.py")
-"""The tests of the tier itself."""
+OWN_TESTS = ("test_harness.py", "test_differential.py", "test_stress.py")
+"""The tests of the tier itself, and of the acceptance test as a command."""
 OOM = DIFFERENCES[0]
 
 

@@ -31,11 +31,6 @@ QUIET_S: Final = 0.05
 """Without any event for so long, nothing is under way any more: all events trail what causes
 them by some 20 ms, and follow each other faster than that. One that comes later still is seen
 as one too many in the next step."""
-LATE_S: Final = 2.5
-"""The runtime waits 2 s for an answer."""
-QUIET_S: Final = 0.15
-"""Without any event for so long, nothing is under way any more: all events trail what causes
-them by some 20 ms, and follow each other faster than that."""
 LATE_S: Final = 4.0
 """What is expected and has not come after this time does not come. The agent lets shared
 containers grow within a second of the last event."""
