@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 
 from weka_cpuset.engine import Ledger
-from weka_cpuset.questions import Happened, Machine, Question, Report
+from weka_cpuset.questions import Enforced, Happened, Machine, Question, Report
 from weka_cpuset.record.plain import NotPlain, Plain, from_plain, to_plain
 from weka_cpuset.record.recorder import Answer, Entry
 
@@ -24,6 +24,7 @@ _NAMES: Mapping[type[Question], str] = {
     Happened: "happened",
     Report: "report",
     Machine: "machine",
+    Enforced: "enforced",
 }
 
 

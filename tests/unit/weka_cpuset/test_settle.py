@@ -183,11 +183,18 @@ async def test_dry_run_writes_nothing() -> None:
 async def test_after_a_restart_the_kernel_is_compared_with_the_record() -> None:
     """A container whose kernel cpuset is not the one on record is written again, no other."""
     handlers = Handlers(EIGHT, Rules(), dry_run=False)
-    kernel = Kernel(enforced={"/kubepods/wrong": ALL, "/kubepods/right": CpuSet.of(range(2, 8))})
+    enforced = {
+        "/kubepods/owner": CpuSet.of([0, 1]),
+        "/kubepods/wrong": ALL,
+        "/kubepods/right": CpuSet.of(range(2, 8)),
+    }
+    kernel = Kernel(enforced=enforced, missing="/kubepods/gone")
     settler = Settler(handlers, kernel)
-    settler.verify = Auditor(handlers, kernel, 10.0).look
+    settler.read_all = Auditor(handlers, kernel, 10.0).read_all
     settling = asyncio.create_task(settler.run())
-    requests = [create("owner", 2000), shared("wrong"), shared("right"), shared("gone")]
+    owner = create("owner", 2000)
+    owner.container.linux.cgroups_path = "/kubepods/owner"
+    requests = [owner, shared("wrong"), shared("right"), shared("gone")]
     for request, cpus in zip(requests, ("0-1", "2-7", "2-7", "2-7"), strict=True):
         request.container.state = messages.ContainerState.CONTAINER_RUNNING
         request.container.linux.resources.cpu.cpus = cpus

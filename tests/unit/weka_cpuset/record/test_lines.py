@@ -5,8 +5,8 @@ import typing
 import pytest
 
 from tests.machines import LAPTOP, container, pod
-from weka_cpuset.engine import Create, Ledger, Phase, Reported
-from weka_cpuset.questions import Happened, Machine, Question, Report, ask
+from weka_cpuset.engine import CpuSet, Create, Ledger, Phase, Reported
+from weka_cpuset.questions import Enforced, Happened, Machine, Question, Report, ask
 from weka_cpuset.record.lines import Asked, Start, parse, plain_answer, render_entry, render_start
 from weka_cpuset.record.recorder import Answer, Entry
 
@@ -14,6 +14,7 @@ QUESTIONS: tuple[Question, ...] = (
     Happened(Create(pod("a"), container("a")), 3),
     Report(LAPTOP, (pod("a"),), (Reported(container("a", cpus="1"), Phase.RUNNING),)),
     Machine(LAPTOP),
+    Enforced({"a": CpuSet.of([1])}),
 )
 
 
