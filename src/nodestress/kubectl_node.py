@@ -85,7 +85,8 @@ class KubectlNode:
         self._began = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self._agent_pod = ""
         self._agent_state = AgentState("")
-        self._residents: dict[str, Resident] = {}
+        # Replaced as a whole and never changed: watchers look at it from their threads.
+        self._residents: tuple[Resident, ...] = ()
         node = json.loads(calls.run("get", "node", target.node, "--output=json"))
         self._online = CpuSet.of(range(int(node["status"]["capacity"]["cpu"])))
         about = node["status"]["nodeInfo"]["containerRuntimeVersion"]
@@ -110,9 +111,10 @@ class KubectlNode:
 
     def replace(self, pods: Sequence[PodSpec]) -> list[str]:
         """Delete pods by force, all at once, and create them again without waiting."""
-        self._forget_unseen(pods)
-        self._delete(pods)
-        return self.create(pods)
+        old = self._deleted(pods)
+        refusals = self.create(pods)
+        self._wait_ended(old)
+        return refusals
 
     def wait_completed(self, pods: Sequence[PodSpec], deadline_s: float) -> list[str]:
         """Wait until pods have run to their own end."""
@@ -132,22 +134,11 @@ class KubectlNode:
 
     def delete(self, pods: Sequence[PodSpec]) -> None:
         """Delete pods by force, all at once, and wait until they are gone."""
-        keys = {pod.key for pod in pods}
-        self._forget_unseen(pods)
-        self._delete(pods)
-        with suppress(waiting.DeadlineError):  # what is left is told by `residents`
-            waiting.wait_for(
-                "containers to end",
-                lambda: keys.isdisjoint(_pod_key(one) for one in self.residents()),
-                ENDED_S,
-            )
+        self._wait_ended(self._deleted(pods))
 
     def residents(self) -> tuple[Resident, ...]:
         """Return the test's containers that run."""
-        for one in tuple(self._residents.values()):
-            if not one.where.startswith(ELSEWHERE) and self.read(one) is None:
-                self._residents.pop(one.id, None)
-        return tuple(self._residents.values())
+        return self._residents
 
     def read(self, one: Resident) -> Enforced | None:
         """Return what the kernel enforces for a container; None: it has no process."""
@@ -198,7 +189,7 @@ class KubectlNode:
 
     def close(self) -> None:
         """Remove all pods of any test, also of one that was killed."""
-        self._residents.clear()
+        self._residents = ()
         self._calls.run("delete", "pods", "--all-namespaces", f"--selector={SELECTOR}", *FORCED)
 
     # ---- pods ----
@@ -212,11 +203,28 @@ class KubectlNode:
             container.setdefault("command", ["sleep", "infinity"])
         return tree
 
-    def _delete(self, pods: Sequence[PodSpec]) -> None:
+    def _deleted(self, pods: Sequence[PodSpec]) -> set[str]:
+        """Delete pods by force; return the ids of their containers that can still be read."""
+        keys = {pod.key for pod in pods}
+        gone = [one for one in self._residents if _pod_key(one) in keys]
+        unseen = {one.id for one in gone if one.where.startswith(ELSEWHERE)}
+        self._residents = tuple(one for one in self._residents if one.id not in unseen)
         for namespace in sorted({pod.namespace for pod in pods}):
             names = [pod.name for pod in pods if pod.namespace == namespace]
             where = f"--namespace={namespace}"
             self._calls.run("delete", "pods", where, *names, *FORCED, "--ignore-not-found")
+        return {one.id for one in gone} - unseen
+
+    def _wait_ended(self, ids: set[str]) -> None:
+        """Wait until containers have ended, and forget them."""
+
+        def all_ended() -> bool:
+            ended = {one.id for one in self._residents if one.id in ids and not self.read(one)}
+            self._residents = tuple(one for one in self._residents if one.id not in ended)
+            return ids.isdisjoint(one.id for one in self._residents)
+
+        with suppress(waiting.DeadlineError):  # what is left is told by `residents`
+            waiting.wait_for("containers to end", all_ended, ENDED_S)
 
     def _wait_running(self, pods: Sequence[PodSpec]) -> list[str]:
         refusals: dict[str, str] = {}
@@ -254,14 +262,16 @@ class KubectlNode:
             for one in found["status"]["containerStatuses"]
             if "running" in one["state"]
         }
-        for container in spec.containers:
-            if container.name in ids:
-                self._residents[ids[container.name]] = Resident(
-                    ids[container.name],
-                    f"{spec.key}/{container.name}",
-                    kubernetes.demand_of(spec, container, self._online),
-                    self._where(spec, container.name, ids[container.name]),
-                )
+        self._residents += tuple(
+            Resident(
+                ids[container.name],
+                f"{spec.key}/{container.name}",
+                kubernetes.demand_of(spec, container, self._online),
+                self._where(spec, container.name, ids[container.name]),
+            )
+            for container in spec.containers
+            if container.name in ids
+        )
 
     # ---- the kernel ----
 
@@ -285,15 +295,8 @@ class KubectlNode:
         cpus = CpuSet.parse(lines["Cpus_allowed_list"].strip())
         return Enforced(cpus, CpuSet.parse(lines["Mems_allowed_list"].strip()), cpus)
 
-    def _forget_unseen(self, pods: Sequence[PodSpec]) -> None:
-        """Forget containers that cannot be read once their pods are deleted."""
-        keys = {pod.key for pod in pods}
-        for one in tuple(self._residents.values()):
-            if one.where.startswith(ELSEWHERE) and _pod_key(one) in keys:
-                self._residents.pop(one.id, None)
-
     def _is_elsewhere(self) -> bool:
-        return any(one.where.startswith(ELSEWHERE) for one in self._residents.values())
+        return any(one.where.startswith(ELSEWHERE) for one in self._residents)
 
 
 def _pod_key(one: Resident) -> str:

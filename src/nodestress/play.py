@@ -122,8 +122,8 @@ class _Test:
             ):
                 watching.enter_context(Repeated(one, interval_s))
             try:
-                self._complete(ground)
-                self._storm(ground, rounds)
+                self._complete(ground, kernel)
+                self._storm(ground, kernel, rounds)
             except NodeFailed as error:
                 self._course.expect(str(error))
         return self._result(kernel, agent, pings)
@@ -135,27 +135,27 @@ class _Test:
             raise NodeFailed(probe.label, "has no process, or its cpuset cannot be read")
         return Ground(cpus_of(found), self._node.memory_nodes)
 
-    def _complete(self, ground: Ground) -> None:
+    def _complete(self, ground: Ground, kernel: KernelWatch) -> None:
         """Let pods run to their own end."""
         pods = self._workload.completing
         self._tell(f"{len(pods)} pods run to their own end")
         self._create(pods, room=True)
-        self._course.expect(self._wrong_after(ground))
+        self._course.expect(self._wrong_after(ground, kernel))
         longest_s = max(one.life_s or 0.0 for pod in pods for one in pod.containers)
         problems = self._node.wait_completed(pods, longest_s + LIFE_MARGIN_S)
         self._course.completed = len(pods) - len(problems)
         for problem in problems or [""]:
             self._course.expect(problem)
-        self._course.expect(self._wrong_after(ground))
+        self._course.expect(self._wrong_after(ground, kernel))
         self._node.delete(pods)
 
-    def _storm(self, ground: Ground, rounds: int) -> None:
+    def _storm(self, ground: Ground, kernel: KernelWatch, rounds: int) -> None:
         """Delete pods by force and create them again, round after round."""
         pods = self._workload.deleted
         demands = demands_of(pods, ground.usable)
         room = has_room((*demands, *demands), ground.usable)
         self._create(pods, room=True)
-        self._course.expect(self._wrong_after(ground))
+        self._course.expect(self._wrong_after(ground, kernel))
         for number in range(1, rounds + 1):
             self._tell(
                 f"round {number} of {rounds}: {len(pods)} pods deleted by force, created again"
@@ -164,7 +164,7 @@ class _Test:
             self._note(self._node.replace(pods), room=room)
             self._course.created += len(pods)
             self._course.round_s.append(time.monotonic() - began_s)
-            self._course.expect(self._wrong_after(ground))
+            self._course.expect(self._wrong_after(ground, kernel))
         self._node.delete([*pods, PROBE])
         left = [one.label for one in self._node.residents()]
         self._course.expect(f"left behind: {', '.join(left)}" if left else None)
@@ -181,7 +181,7 @@ class _Test:
         for one in refusals:
             self._course.expect(one)
 
-    def _wrong_after(self, ground: Ground) -> str | None:
+    def _wrong_after(self, ground: Ground, kernel: KernelWatch) -> str | None:
         """Wait until all cpusets are right; return what is wrong if they are not in time."""
         began_s = time.monotonic()
         while True:
@@ -190,6 +190,7 @@ class _Test:
             now_s = time.monotonic()
             if sight is not None and not found:
                 self._course.right_s.append(now_s - began_s)
+                kernel.look()  # once for sure, however short the round was
                 return None
             if now_s > began_s + RIGHT_WITHIN_S:
                 wrong = "; ".join(one.text for one in found) or "cpusets never come to rest"

@@ -86,11 +86,16 @@ class KernelWatch:
         self.changes: list[str] = []
         self._node = node
         self._ground = ground
+        self._lock = threading.Lock()
         self._before: Sight = {}
         self._before_s = time.monotonic()
 
     def look(self) -> None:
-        """Look once, and take note of what is wrong or has changed."""
+        """Look once, from any thread, and take note of what is wrong or has changed."""
+        with self._lock:
+            self._look()
+
+    def _look(self) -> None:
         sight = read(self._node)
         if sight is None:
             return
