@@ -337,8 +337,7 @@ class Runtime:
             raise CriError(failed.problem, by_plugin=True) from failed
 
     async def _start(self, container: Container) -> None:
-        if container.phase is not Phase.CREATED:
-            raise CriError(f"container is in {container.phase.name} state")
+        _check_created(container)
         await asyncio.sleep(TASK_S)
         try:
             if self._faults.strikes(FaultKind.FAIL_START, "START_CONTAINER", container.label):
@@ -627,6 +626,12 @@ class Runtime:
             return self._containers[container_id]
         except KeyError:
             raise CriError(f"container {container_id} not found") from None
+
+
+def _check_created(container: Container) -> None:
+    """Refuse to start what runs or has ended."""
+    if container.phase is not Phase.CREATED:
+        raise CriError(f"container is in {container.phase.name} state")
 
 
 def _message(container: Container | None) -> messages.Container | None:
