@@ -412,10 +412,22 @@ class Checker:
     # ---- bookkeeping ----
 
     def _take(self, one: Tenant, cpus: CpuSet, mems: CpuSet) -> None:
+        narrowed = not cpus.mask & ~one.cpus
         self._leave(one)
         one.cpus, one.mems = cpus.mask, mems
         self._enter(one)
+        if narrowed:
+            self._bear_with_guests(one)
         self._judge(one)
+
+    def _bear_with_guests(self, one: Tenant) -> None:
+        """Give those time who are on the cpus of a container that has only left some.
+
+        They were there before it became an owner, so nothing has become worse.
+        """
+        for owner, other in tuple(self._overlaps(one)):
+            if owner.id not in self._waiting and other.id not in self._waiting:
+                self._excuse(other, DEADLINE_S)
 
     def _disown(self, one: Tenant) -> None:
         """Take an owner's cpus for shared ones, if it is one."""
@@ -426,38 +438,16 @@ class Checker:
             self._owned |= owner.cpus
 
     def _enter(self, one: Tenant) -> None:
-        if one.owned and not self._shares(one) and not self._is_among_guests(one):
+        if one.owned and not self._shares(one):
             self._owners[one.id] = one
             self._owned |= one.cpus
-
-    def _is_among_guests(self, one: Tenant) -> bool:
-        """Tell whether a container is with others that are on their way to places of their own.
-
-        They have shared before. When all get places at last, one is the first, and owns its
-        cpus when the others have left.
-        """
-        return one.misplaced and any(
-            other.cpus & one.cpus and self._is_moving_in(other)
-            for other in self._tenants.values()
-            if other is not one
-        )
-
-    def _is_moving_in(self, one: Tenant) -> bool:
-        """Tell whether the agent has found a place for a container that is not there yet."""
-        return (
-            one.misplaced
-            and isinstance(one.demand, IntegerDemand)
-            and one.id not in self._owners
-            and not self._shares(one)
-        )
 
     def _shares(self, one: Tenant) -> bool:
         """Tell whether a container that should own its cpus found no place.
 
         Its size does not tell: what is left to share can be as large, by chance.
         """
-        unsure = one.misplaced and isinstance(one.demand, IntegerDemand)
-        return unsure and self._around.shares(one.id)
+        return one.misplaced and self._around.shares(one.id)
 
     def _leave(self, one: Tenant) -> None:
         if self._exposed:

@@ -273,8 +273,18 @@ def _update(ledger: Ledger, event: Update, limit: int | None) -> Decision:
     ordered = tell(draft, limit=limit, at_hand=container.id, leaving=leaving, keeping=has)
     same = draft.wanted(container.id) == ledger.cpus_of(container.id)
     outcome = Outcome.UNCHANGED if same else Outcome.PLACED
-    decision = _placed(draft, outcome, container.id, ordered)
+    decision = _named(draft, container.id, _placed(draft, outcome, container.id, ordered))
     return replace(decision, moves=tuple(moves), notices=notices)
+
+
+def _named(draft: Draft, container_id: str, decision: Decision) -> Decision:
+    """Name the container itself in the reply to its update, though there be no cpus for it.
+
+    A runtime may give a container that the reply leaves out what the kubelet sends (rule 8).
+    """
+    if decision.adjustment is not None:
+        return decision
+    return replace(decision, adjustment=Adjustment(draft.told[container_id], CpuSet.EMPTY))
 
 
 def _change_demand(
@@ -336,7 +346,7 @@ def _update_unknown(draft: Draft, event: Update, limit: int | None) -> Decision:
     moves, notices = adopt(draft, unjudged)
     has = draft.told[container.id]
     ordered = tell(draft, limit=limit, at_hand=container.id, keeping=has)
-    decision = _placed(draft, Outcome.ADOPTED, container.id, ordered)
+    decision = _named(draft, container.id, _placed(draft, Outcome.ADOPTED, container.id, ordered))
     return replace(decision, moves=tuple(moves), notices=notices)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from weka_cpuset.engine.cpuset import CpuSet
+from weka_cpuset.engine.demand import Class
 from weka_cpuset.engine.draft import Draft
 from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import Holding
@@ -76,10 +77,12 @@ def _within_reach(draft: Draft, changes: list[Change], *, complete: bool) -> Due
     kept = owned = CpuSet.EMPTY
     for one in starting:
         may = draft.told[one.id] | draft.doubts.get(one.id, CpuSet.EMPTY)
-        if one.cpus is None:
-            kept |= may - draft.wanted(one.id)
+        wants = draft.wanted(one.id)
+        if one.kind is Class.INTEGER and len(draft.told[one.id]) <= len(wants):
+            owned |= may - wants
         else:
-            owned |= may - one.cpus
+            # What annotated containers have beside their own is left from the pool.
+            kept |= may - wants
     out_of_reach = {one.id for one in starting}
     reached = [one for one in changes if one.container_id not in out_of_reach]
     return Due(reached, complete and len(reached) == len(changes), kept, owned)
