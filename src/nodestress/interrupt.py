@@ -36,7 +36,9 @@ def interruptible(stopping: threading.Event) -> Iterator[None]:
             stopping.set()
             raise Interrupted(number)
 
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    # Who started the program may have told it to ignore a signal, as nohup does.
+    heeded = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heeded}
     try:
         yield
     finally:

@@ -21,3 +21,13 @@ def test_the_first_signal_ends_the_test_and_later_ones_do_not(number: signal.Sig
     assert interrupted.value.number == number
     assert stopping.is_set()
     assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """A test that was started with nohup outlives its terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible(threading.Event()):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
