@@ -124,15 +124,21 @@ class Checker:
         if one.owned:
             self._judge_pool(one)
 
+    def unasked(self) -> None:
+        """A container is created, and the agent had no say in it.
+
+        If it names its cpus, integer containers must give way, and may find no place.
+        """
+        for one in self._tenants.values():
+            one.misplaced = True
+
     def unplaced(self, newcomer: Newcomer) -> None:
         """A container has a cgroup with a process in it, and the agent had no say in it."""
         one = Tenant(
             newcomer.id, newcomer.label, newcomer.demand, newcomer.cpus.mask, newcomer.mems
         )
+        one.misplaced = True
         self._tenants[one.id] = one
-        # If it names its cpus, integer containers must give way, and may find no place.
-        for other in self._tenants.values():
-            other.misplaced = True
         self._excuse(one, DEADLINE_S)
         self._enter(one)
         self._judge(one)
@@ -240,15 +246,15 @@ class Checker:
     def look(self) -> None:
         """Judge what should have been put right by now."""
         now_s = self._around.now_s
+        misplaced = [one for one in self._tenants.values() if one.misplaced]
+        for one in misplaced:
+            self._enter(one)  # the agent may have found a place for it where it is
         for one in tuple(self._waiting.values()):
             if one.excused_until_s <= now_s:
                 self._absolve(one)
                 self._judge(one)
         if self._connected and not self._waiting:
             # Everybody is where he shall be: who harms nobody now has found his place.
-            misplaced = [one for one in self._tenants.values() if one.misplaced]
-            for one in misplaced:
-                self._enter(one)
             for one in misplaced:
                 one.misplaced = not self._has_its_place(one)
 

@@ -281,13 +281,16 @@ class Host:
     def mishap(self, container: Container, mishap: Mishap) -> None:
         """Something kept a container from getting what the agent wanted for it."""
         self.tick()
+        self.note(EntryKind.RUNTIME, container.label, mishap.value)
+        if mishap is Mishap.UNASKED:
+            self.checker.unasked()
+            return
         if mishap is Mishap.LEFT_OUT:
             self.checker.report(8, f"{container.label} is resized, and the reply leaves it out")
         if container.id not in self._demands:
             # It has no cgroup yet, and will get one with the cpus that it should have left.
             container.passed_over = True
         self.checker.excuse(container.id, _PATIENCE_S[mishap])
-        self.note(EntryKind.RUNTIME, container.label, mishap.value)
 
     def plugin_synchronized(self, name: str) -> None:
         """A plugin is at work."""

@@ -75,6 +75,7 @@ class Mishap(Enum):
     """The runtime has recorded an update that the kernel never saw."""
     LOST = "an update was lost"
     FAILED = "an update failed"
+    UNASKED = "no plugin answered its creation"
     UNANSWERED = "no plugin answered its resize"
     LEFT_OUT = "the reply to its resize left it out"
 
@@ -310,6 +311,8 @@ class Runtime:
                 answer = await self._ask_create(container)
                 await self.apply(answer.updates, triggered=True)
             container.answered = bool(answer.cpus)
+            if not container.answered:
+                self._observer.mishap(container, Mishap.UNASKED)
             container.pin(answer.cpus, answer.mems)
             await asyncio.sleep(CREATE_S)
             if self._faults.strikes(FaultKind.FAIL_CREATE, "CREATE_CONTAINER", container.label):
