@@ -87,6 +87,7 @@ class Court:
 
     def slipped_in(self, name: str, demand: Demand | None, has: str) -> None:
         """A container comes, and the agent had no say."""
+        self.checker.unasked()
         self.checker.unplaced(Newcomer(name, name, demand, cpus(has), cpus("0")))
 
     def changed(self, name: str, has: str, mems: str = "0") -> None:
@@ -653,6 +654,8 @@ def test_cpus_promised_to_a_starting_owner_are_nobodys_to_share() -> None:
     assert court.broken == []
     court.around.owed = CpuSet.EMPTY
     court.changed("s", "0-2")
+    assert court.broken == []
+    court.later(DEADLINE_S)
     assert court.broken == [(1, "s")]
 
 
