@@ -1,53 +1,51 @@
-"""The rules of placement, checked against the kernel for pods that run at the same time."""
+"""The rules of placement, checked against the kernel for pods that run at the same time.
+
+What is read is the processes' own masks in /proc; it is judged by the one checker of the rules.
+"""
 
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
+from nodestress.judge import Ground, judge
+from nodestress.node import Resident
 from nodestress.waiting import DeadlineError, wait_for
 from tests.e2e import kernel
 from tests.e2e.kernel import Cpus
 from tests.e2e.kubelet import Kubelet, RunningPod
+from weka_cpuset.enforced import Enforced
+from weka_cpuset.engine import AnnotatedDemand, CpuSet, Demand, IntegerDemand, SharedDemand
 
 SAMPLE_S: Final = 0.002
 # Growth is settled after the reply: 200 ms of quiet, 1 s at most, and a second for the runtime.
 SETTLE_DEADLINE_S: Final = 5.0
 
 
-class CpuClass(Enum):
-    """The classes of containers (placement rules)."""
-
-    ANNOTATED = "annotated"
-    INTEGER = "integer"
-    SHARED = "shared"
-
-
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What one running container should have; `demand` is a list or a number of cpus."""
+    """What one running container should have, and its first process."""
 
     name: str
-    kind: CpuClass
     pid: int
-    demand: Cpus | int = 0
-    forbidden: Cpus = frozenset()
+    demand: Demand
 
 
 def classify(kubelet: Kubelet, pod: RunningPod) -> Placed:
     """What a pod with one container should have, read off its manifest."""
+    return Placed(pod.spec.name, kubelet.pid(pod), _demand_of(pod))
+
+
+def _demand_of(pod: RunningPod) -> Demand:
     (container,) = pod.spec.containers
     notes = pod.spec.annotations
-    forbidden = kernel.parse_cpus(notes.get("weka.io/forbid-core-ids", ""))
-    pid = kubelet.pid(pod)
     if "weka.io/cores-ids" in notes:
-        chosen = kernel.parse_cpus(notes["weka.io/cores-ids"])
-        return Placed(pod.spec.name, CpuClass.ANNOTATED, pid, chosen)
+        return AnnotatedDemand(CpuSet.of(kernel.parse_cpus(notes["weka.io/cores-ids"])))
+    forbidden = CpuSet.of(kernel.parse_cpus(notes.get("weka.io/forbid-core-ids", "")))
     whole, part = divmod(container.cpu_limit_m, 1000)
     if pod.spec.qos.name == "GUARANTEED" and whole and not part:
-        return Placed(pod.spec.name, CpuClass.INTEGER, pid, whole, forbidden)
-    return Placed(pod.spec.name, CpuClass.SHARED, pid, forbidden=forbidden)
+        return IntegerDemand(whole, forbidden)
+    return SharedDemand(forbidden)
 
 
 def faults(placed: Iterable[Placed]) -> list[str]:
@@ -55,33 +53,20 @@ def faults(placed: Iterable[Placed]) -> list[str]:
 
     A shared container must have the whole pool, not only a part of it.
     """
-    cpus = {one.name: (one, kernel.allowed_cpus(one.pid)) for one in placed}
-    owned = frozenset[int]().union(
-        *(have for one, have in cpus.values() if one.kind is not CpuClass.SHARED)
-    )
-    found = []
-    for one, have in cpus.values():
-        if have != kernel.cgroup_cpus(one.pid):
+    found, sight = [], {}
+    for one in placed:
+        have = CpuSet.of(kernel.allowed_cpus(one.pid))
+        mems = CpuSet.of(kernel.allowed_mems(one.pid))
+        if have != CpuSet.of(kernel.cgroup_cpus(one.pid)):
             found.append(f"{one.name} runs on other cpus than its cgroup has")
-        if not _is_right(one, have, kernel.online_cpus() - owned):
-            found.append(f"{one} has {sorted(have)}")
-        if one.kind is CpuClass.INTEGER:
-            found += [
-                f"{one.name} shares {sorted(have & theirs)} with {other.name}"
-                for other, theirs in cpus.values()
-                if other is not one and have & theirs
-            ]
-    return found
+        sight[Resident(str(one.pid), one.name, one.demand, "")] = Enforced(have, mems, have)
+    ground = Ground(CpuSet.of(kernel.online_cpus()), _memory_nodes)
+    return found + [broken.text for broken in judge(sight, ground, at_rest=True)]
 
 
-def _is_right(one: Placed, have: Cpus, pool: Cpus) -> bool:
-    match one.kind:
-        case CpuClass.ANNOTATED:
-            return have == one.demand
-        case CpuClass.INTEGER:
-            return len(have) == one.demand and not have & one.forbidden
-        case CpuClass.SHARED:
-            return have == pool - one.forbidden
+def _memory_nodes(cpus: CpuSet) -> CpuSet | None:
+    """The nodes of cpus; None where the kernel has no NUMA nodes."""
+    return CpuSet.of(kernel.nodes_of(cpus)) or None
 
 
 def assert_settled(kubelet: Kubelet, pods: Iterable[RunningPod]) -> None:
@@ -139,7 +124,7 @@ class Watch:
     def _look(self) -> None:
         placed = self._placed
         for owner in placed:
-            if owner.kind is not CpuClass.SHARED:
+            if not isinstance(owner.demand, SharedDemand):
                 self._look_at(owner, [other for other in placed if other is not owner])
 
     def _look_at(self, owner: Placed, others: list[Placed]) -> None:
@@ -156,7 +141,8 @@ class Watch:
 
 def _may_not_meet(owner: Placed, other: Placed) -> bool:
     """Only annotated containers may overlap, and only one another."""
-    return not owner.kind is other.kind is CpuClass.ANNOTATED
+    both = (owner.demand, other.demand)
+    return not all(isinstance(one, AnnotatedDemand) for one in both)
 
 
 def _cpus_of(one: Placed) -> Cpus:
