@@ -100,6 +100,7 @@ class Checker:
         self._owners: dict[str, Tenant] = {}
         self._owned = 0
         self._connected = False
+        self._settled_s = 0.0
         self._exposed: dict[tuple[str, str], float] = {}
         self._waiting: dict[str, Tenant] = {}
 
@@ -119,6 +120,7 @@ class Checker:
         self._tenants[one.id] = one
         if patience_s:
             self._excuse(one, patience_s)
+            one.misplaced = True  # somebody may have been given its cpus
         self._enter(one)
         self._judge(one)
         if one.owned:
@@ -213,6 +215,7 @@ class Checker:
     def agent_synchronized(self) -> None:
         """The agent has seen everything; what is not right it can put right from now on."""
         self._connected = True
+        self._settled_s = self._around.now_s + DEADLINE_S
         for one in self._waiting.values():
             one.excused_until_s = self._around.now_s + DEADLINE_S
 
@@ -253,7 +256,7 @@ class Checker:
             if one.excused_until_s <= now_s:
                 self._absolve(one)
                 self._judge(one)
-        if self._connected and not self._waiting:
+        if self._connected and self._settled_s <= now_s and not self._waiting:
             # Everybody is where he shall be: who harms nobody now has found his place.
             for one in misplaced:
                 one.misplaced = not self._has_its_place(one)
@@ -393,7 +396,8 @@ class Checker:
         if pool.bit_count() < self._min_shared:
             self._report(4, owner, f"leaves {pool.bit_count()} cpus in the pool")
         for one in self._tenants.values():
-            if isinstance(one.demand, SharedDemand) and not pool & ~one.forbidden:
+            had = (pool | owner.cpus) & ~one.forbidden
+            if isinstance(one.demand, SharedDemand) and had and not pool & ~one.forbidden:
                 self._report(4, one, f"is left without any cpu by {owner.label}")
 
     def _has_room(self, demand: Demand | None) -> bool:

@@ -329,10 +329,11 @@ class Host:
         return self._topology.memory_nodes(cpus)
 
     def promised(self) -> CpuSet:
-        """Return the cpus of owners that are created and do not run yet."""
+        """Return the cpus of owners that do not run yet, or whose end was not told yet."""
         promised = CpuSet.EMPTY
         for one in self.runtime.containers:
-            if one.phase is Phase.CREATED and not one.stop_told and one.cpus:
+            idle = one.phase in (Phase.CREATED, Phase.EXITED)
+            if idle and not one.stop_told and one.cpus:
                 demand = kubernetes.demand_of(one.sandbox.spec, one.spec, self.online)
                 if _class_of(demand) is not Class.SHARED:
                     promised |= CpuSet.parse(one.cpus)

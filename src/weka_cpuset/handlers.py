@@ -36,6 +36,7 @@ from weka_cpuset.engine import (
     Stop,
     Topology,
     Update,
+    siblings_in_question,
 )
 from weka_cpuset.engine import Event as EngineEvent
 from weka_cpuset.latency import Latency
@@ -375,6 +376,7 @@ class Handlers:
         started_ns = time.perf_counter_ns()
         self.on_request()
         before = self.ledger
+        self._release_dead(siblings_in_question(before, event))
         decision = self._ask(Happened(event, self.growth_per_reply))
         if decision.refusal is not None and decision.refusal.more_cpus_help:
             decision = self._ask_without_the_dead(event, decision)
@@ -407,16 +409,22 @@ class Handlers:
         end their predecessors. Who would be refused gains by the few reads that it takes to
         see that; all other events read nothing.
         """
-        holders = [one for one in self.ledger.holdings() if one.phase is Phase.RUNNING]
+        holders = [one.id for one in self.ledger.holdings() if one.phase is Phase.RUNNING]
         # Owners come first in the list; beyond this bound a refusal costs less than the wait.
-        dead = [one for one in holders[:DEAD_READS_MAX] if self.is_dead(one.container.cgroup)]
-        if not dead:
+        if not self._release_dead(holders[:DEAD_READS_MAX]):
             return refused
-        labels = ", ".join(one.label for one in dead)
-        log.info("Released containers without a process %s", Fields({"containers": labels}))
-        self._ask(Happened(Dead(frozenset(one.id for one in dead))))
-        self.on_unsettled()
         return self._ask(Happened(event, self.growth_per_reply))
+
+    def _release_dead(self, ids: Sequence[str]) -> bool:
+        """Release those of some containers that have no process; tell whether there are any."""
+        dead = [one for one in ids if self.is_dead(self.cgroup_of(one))]
+        if dead:
+            held = (self.ledger.holding(one) for one in dead)
+            labels = ", ".join(one.label for one in held if one is not None)
+            log.info("Released containers without a process %s", Fields({"containers": labels}))
+            self._ask(Happened(Dead(frozenset(dead))))
+            self.on_unsettled()
+        return bool(dead)
 
     @overload
     def _ask(self, question: Happened) -> Decision: ...

@@ -5,7 +5,7 @@ events give the same decisions on a node, in the simulator and in a test.
 """
 
 from weka_cpuset.engine.cpuset import MAX_CPU, CpuSet
-from weka_cpuset.engine.decide import Adjustment, Decision, Outcome, decide
+from weka_cpuset.engine.decide import Adjustment, Decision, Outcome, decide, siblings_in_question
 from weka_cpuset.engine.demand import (
     CORES_ANNOTATION,
     FORBID_ANNOTATION,
@@ -130,4 +130,5 @@ __all__ = [
     "rebuild",
     "rehome",
     "reread",
+    "siblings_in_question",
 ]

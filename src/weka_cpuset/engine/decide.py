@@ -145,6 +145,27 @@ def decide(ledger: Ledger, event: Event, limit: int | None = None) -> Decision:
             assert_never(event)
 
 
+def siblings_in_question(ledger: Ledger, event: Event) -> tuple[str, ...]:
+    """List the running containers whose end would change what a new one asks for.
+
+    A container's limit is taken for that of its whole pod if all limits together exceed it.
+    An init container that has ended must not count, though its Stop is still on its way.
+
+    Args:
+        ledger: The book so far.
+        event: What happens.
+
+    Returns:
+        Their ids; most often none.
+    """
+    if not isinstance(event, Create):
+        return ()
+    family = ledger.families.get(family_of(event.pod, event.container), ())
+    running = [one for one in map(ledger.holding, family) if one and one.phase is Phase.RUNNING]
+    facts = [event.container, *(one.container for one in running)]
+    return tuple(one.id for one in running) if has_pod_level_limit(event.pod, facts) else ()
+
+
 def _look(ledger: Ledger, event: Dead | Doubt | Found) -> Decision:
     """Take note of what was seen of the kernel."""
     match event:
