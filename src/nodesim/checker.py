@@ -227,6 +227,7 @@ class Checker:
             demands: What live containers must get from now on, by id.
         """
         self._online = online.mask
+        self._settled_s = self._around.now_s + HOTPLUG_DEADLINE_S
         for container_id, demand in demands:
             one = self._tenants.get(container_id)
             if one is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from nodesim import kubernetes, machines, runtimes
 from nodesim.actions import Fault, FaultKind, Scenario
 from nodesim.agent import AgentProcess, LogLines
-from nodesim.checker import AUDIT_DEADLINE_S, DEADLINE_S, Checker, Newcomer
+from nodesim.checker import AUDIT_DEADLINE_S, DEADLINE_S, HOTPLUG_DEADLINE_S, Checker, Newcomer
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
 from nodesim.kubelet import Kubelet, PodPhase
@@ -86,6 +86,7 @@ class Host:
         self._tell = tell
         self._settings = settings.load(None, {}, dict(scenario.settings))
         self._demands: dict[str, Demand | None] = {}
+        self._plugged_s = -math.inf
         self._seen: dict[str, CpuSet] = {}
         self._shown: dict[str, CpuSet] = {}
         self._refused_s: dict[str, float] = {}
@@ -216,7 +217,7 @@ class Host:
         """
         if not online:
             return
-        self.tick()
+        self._plugged_s = self.tick()
         for container in self.runtime.containers:
             if container.id in self._demands:
                 spec = container.sandbox.spec
@@ -244,10 +245,17 @@ class Host:
         self._demands[container.id] = demand
         newcomer = Newcomer(container.id, container.label, demand, cgroup.cpus, cgroup.mems)
         if container.answered:
-            self.checker.created(newcomer, math.inf if container.passed_over else 0.0)
+            self.checker.created(newcomer, self._patience_with(container))
         else:
             self.checker.unplaced(newcomer)
         self._show_change(container, cgroup.cpus)
+
+    def _patience_with(self, container: Container) -> float:
+        """Tell how long a container that was just made may be wrong, in seconds."""
+        if container.passed_over:
+            return math.inf
+        unnoticed_s = self._plugged_s + HOTPLUG_DEADLINE_S - self.now_s
+        return max(0.0, unnoticed_s)
 
     def started(self, container: Container) -> None:
         """Plugins were told that a container runs."""

@@ -470,6 +470,7 @@ class Runtime:
             container.stop_told = False
         for container in self._coming.values():
             container.passed_over = True
+            self._observer.mishap(container, Mishap.UNASKED)
         return [one.message for one in self.sandboxes], [one.message for one in live]
 
     def plugin_synchronized(self, name: str) -> None:

@@ -19,6 +19,7 @@ from weka_cpuset.engine.cpuset import CpuSet
 from weka_cpuset.engine.demand import (
     AnnotatedDemand,
     Class,
+    ContainerFacts,
     IntegerDemand,
     PodFacts,
     SharedDemand,
@@ -32,7 +33,14 @@ from weka_cpuset.engine.errors import (
     Starved,
 )
 from weka_cpuset.engine.events import Phase
-from weka_cpuset.engine.ledger import Holding, Ledger, Reported, Rules, recorded_cpus
+from weka_cpuset.engine.ledger import (
+    Holding,
+    Ledger,
+    Reported,
+    Rules,
+    family_of,
+    recorded_cpus,
+)
 from weka_cpuset.engine.order import CpusetUpdate, Step
 from weka_cpuset.engine.pick import pick
 from weka_cpuset.engine.place import give_pool, judge, note_record, supply_of
@@ -82,7 +90,8 @@ def rebuild(
         The ledger, the updates due, and what was odd. This function does not raise.
     """
     reported, notices = _unique(containers)
-    holdings, odd = _judged(topology, rules, {pod.id: pod for pod in pods}, reported)
+    by_id = {pod.id: pod for pod in pods}
+    holdings, odd = _judged(topology, rules, by_id, _without_abandoned(reported, by_id))
     notices += odd
     draft, odd = _place_all(topology, rules, holdings)
     notices += odd
@@ -221,6 +230,25 @@ def _unique(containers: Iterable[Reported]) -> tuple[list[Reported], list[Notice
         ids = [one.container.id for one in ranked]
         notices = [DuplicateContainer(one) for one in taken if ids.count(one) > 1]
     return list(taken.values()), notices
+
+
+def _without_abandoned(
+    reported: Sequence[Reported], pods: Mapping[str, PodFacts]
+) -> list[Reported]:
+    """Leave out attempts that never started where another one of the same name runs.
+
+    A failed start is not reported before the container is removed (containerd).
+    """
+
+    def attempt(one: ContainerFacts) -> tuple[str, str]:
+        return family_of(pods.get(one.pod_id), one), one.name or one.id
+
+    running = {attempt(one.container) for one in reported if one.phase is Phase.RUNNING}
+    return [
+        one
+        for one in reported
+        if one.phase is Phase.RUNNING or attempt(one.container) not in running
+    ]
 
 
 def _judged(
