@@ -101,6 +101,7 @@ class Checker:
         self._owned = 0
         self._connected = False
         self._settled_s = 0.0
+        self._has_unasked = False
         self._exposed: dict[tuple[str, str], float] = {}
         self._waiting: dict[str, Tenant] = {}
 
@@ -120,7 +121,8 @@ class Checker:
         self._tenants[one.id] = one
         if patience_s:
             self._excuse(one, patience_s)
-            one.misplaced = True  # somebody may have been given its cpus
+        # Somebody may have been given its cpus, or have come before it unasked.
+        one.misplaced = self._has_unasked or patience_s > 0
         self._enter(one)
         self._judge(one)
         if one.owned:
@@ -131,6 +133,7 @@ class Checker:
 
         If it names its cpus, integer containers must give way, and may find no place.
         """
+        self._has_unasked = True
         for one in self._tenants.values():
             one.misplaced = True
 
@@ -145,11 +148,16 @@ class Checker:
         self._enter(one)
         self._judge(one)
 
-    def started(self, container_id: str) -> None:
-        """The agent was told that a container runs: it can see to it from now on."""
+    def started(self, container_id: str, patience_s: float) -> None:
+        """The agent was told that a container runs: it can see to it from now on.
+
+        Args:
+            container_id: The container.
+            patience_s: How many seconds it has for that.
+        """
         one = self._waiting.get(container_id)
         if one is not None and self._connected:
-            one.excused_until_s = min(one.excused_until_s, self._around.now_s + DEADLINE_S)
+            one.excused_until_s = min(one.excused_until_s, self._around.now_s + patience_s)
 
     def changed(self, container_id: str, cpus: CpuSet, mems: CpuSet) -> None:
         """The kernel enforces other cpus for a live container."""
@@ -258,6 +266,7 @@ class Checker:
                 self._absolve(one)
                 self._judge(one)
         if self._connected and self._settled_s <= now_s and not self._waiting:
+            self._has_unasked = False
             # Everybody is where he shall be: who harms nobody now has found his place.
             for one in misplaced:
                 one.misplaced = not self._has_its_place(one)

@@ -260,7 +260,8 @@ class Host:
     def started(self, container: Container) -> None:
         """Plugins were told that a container runs."""
         self.tick()
-        self.checker.started(container.id)
+        silent = container.lost_silently
+        self.checker.started(container.id, AUDIT_DEADLINE_S if silent else DEADLINE_S)
 
     def resized(self, container: Container, resources: Resources, *, answered: bool) -> None:
         """A container's new resources are about to be applied; a plugin may have had a say."""
@@ -271,6 +272,10 @@ class Host:
         demand = kubernetes.demand_of(
             dataclasses.replace(spec, containers=others), own, self.online
         )
+        if container.id not in self._demands:
+            # Its cgroup may be made before its new cpus are on record.
+            container.passed_over = True
+            return
         self._demands[container.id] = demand
         self.checker.resized(container.id, demand, answered=answered)
 
@@ -295,6 +300,7 @@ class Host:
             return
         if mishap is Mishap.LEFT_OUT:
             self.checker.report(8, f"{container.label} is resized, and the reply leaves it out")
+        container.lost_silently |= mishap in (Mishap.LOST, Mishap.FAILED)
         if container.id not in self._demands:
             # It has no cgroup yet, and will get one with the cpus that it should have left.
             container.passed_over = True

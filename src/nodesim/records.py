@@ -84,6 +84,7 @@ class Container:
         phase: How far it has come.
         answered: Whether a plugin had a say in its creation, and in its resizes so far.
         removing: Whether it is being removed.
+        lost_silently: Whether an update of it was lost, or failed, without anybody being told.
         passed_over: Whether an update, or the list for a plugin, came before it was on record.
         stop_told: Whether plugins were told that it stopped.
         exit_code: With which code it ended.
@@ -100,6 +101,7 @@ class Container:
     answered: bool = False
     removing: bool = False
     passed_over: bool = False
+    lost_silently: bool = False
     stop_told: bool = False
     exit_code: int = 0
     exited: asyncio.Event = field(default_factory=asyncio.Event)

@@ -33,7 +33,7 @@ import nri
 from nri import messages
 from weka_cpuset import translate
 from weka_cpuset.enforced import Cpusets
-from weka_cpuset.engine import CpuSet, CpusetUpdate, Ledger, Phase, Step
+from weka_cpuset.engine import CpuSet, CpusetUpdate, Ledger, Phase
 from weka_cpuset.handlers import GROWTH_PER_REPLY, Handlers
 from weka_cpuset.logs import Fields
 from weka_cpuset.settings import Way
@@ -312,7 +312,12 @@ class Settler:
         updates = self._handlers.take_due_updates(growth, calm=self._is_calm, running_only=True)
         failed: dict[str, Exception] = {}
         gone: list[str] = []
+        stuck = _Stuck(before, self._handlers.ledger)
         for position, update in enumerate(updates):
+            if stuck.keeps(update):
+                failed[update.container_id] = stuck.reason
+                stuck.add(update, stuck.reason)
+                continue
             try:
                 self._cpusets.write(
                     self._handlers.cgroup_of(update.container_id), update.cpus, update.mems
@@ -322,13 +327,11 @@ class Settler:
                 gone.append(update.container_id)
             except Exception as error:  # noqa: BLE001  # whatever it was, a reply carries it
                 failed[update.container_id] = error
+                stuck.add(update, error)
                 if _is_closed(error):
                     self._close(error)
-                elif update.step is Step.GROW:
-                    continue
-                # Those that follow may need the cpus that this one could not leave.
-                failed |= {later.container_id: error for later in updates[position + 1 :]}
-                break
+                    failed |= {later.container_id: error for later in updates[position + 1 :]}
+                    break
         if gone and not self._tree_seen and not self._starting(gone):
             unseen = TreeUnseen()
             failed |= dict.fromkeys(gone, unseen)
@@ -431,6 +434,41 @@ class Settler:
         if problem != self._warned:
             self._warned = problem
             log.warning("%s", problem)
+
+
+class _Stuck:
+    """The cpus that containers, whose update failed, may still be on.
+
+    Args:
+        before: The ledger before the updates.
+        after: The ledger that has them.
+
+    Attributes:
+        reason: Why the last of them failed.
+    """
+
+    def __init__(self, before: Ledger, after: Ledger) -> None:
+        self.reason: Exception = RuntimeError("nothing has failed")
+        self._before = before
+        self._after = after
+        self._owned = self._shared = CpuSet.EMPTY
+
+    def add(self, update: CpusetUpdate, reason: Exception) -> None:
+        """Take note that a container stays where it may be."""
+        self.reason = reason
+        before, one = self._before, update.container_id
+        may = before.told.get(one, CpuSet.EMPTY) | before.doubts.get(one, CpuSet.EMPTY)
+        if one in before.exclusive or one in self._after.exclusive:
+            self._owned |= may
+        else:
+            self._shared |= may
+
+    def keeps(self, update: CpusetUpdate) -> bool:
+        """Tell whether an update needs cpus that one of them may be on."""
+        if not update.cpus.isdisjoint(self._owned):
+            return True
+        owner = update.container_id in self._after.exclusive
+        return owner and not update.cpus.isdisjoint(self._shared)
 
 
 def _is_closed(error: Exception) -> bool:

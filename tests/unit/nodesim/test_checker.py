@@ -454,8 +454,8 @@ def test_a_start_sets_the_term_of_a_container_that_waited_for_it() -> None:
     court.came("i", whole(2), "0", patience_s=math.inf)
     court.later(500)
     assert court.broken == []
-    court.checker.started("i")
-    court.checker.started("never seen")
+    court.checker.started("i", DEADLINE_S)
+    court.checker.started("never seen", DEADLINE_S)
     court.later(DEADLINE_S - 0.1)
     assert court.broken == []
     court.later(0.1)
