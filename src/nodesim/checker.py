@@ -34,6 +34,10 @@ AUDIT_DEADLINE_S = 13.0
 """What went wrong without anybody being told must be right after so many seconds: the audit
 comes every 10 s and settles what it finds."""
 
+WRITE_DEADLINE_S = 33.0
+"""A write that failed must have been made good after so many seconds: settling tries again
+after 30 s at the latest."""
+
 HOTPLUG_DEADLINE_S = 5.0
 """A change of the online cpus must have been followed after so many seconds (rule 10)."""
 
@@ -264,6 +268,7 @@ class Checker:
         for one in tuple(self._waiting.values()):
             if one.excused_until_s <= now_s:
                 self._absolve(one)
+                one.incomplete = True  # it has had its time
                 self._judge(one)
         if self._connected and self._settled_s <= now_s and not self._waiting:
             self._has_unasked = False
@@ -324,7 +329,13 @@ class Checker:
         if one.id in self._waiting or one.told:
             return
         wrong = self._wrong_by_itself(one)
-        if wrong is not None:
+        if wrong is None:
+            one.incomplete = False
+        elif one.misplaced and wrong[0] in (2, 5) and not one.incomplete:
+            # On the way to its place it may have a part of its cpus for a moment.
+            one.incomplete = True
+            self._excuse(one, DEADLINE_S)
+        else:
             self._report(*wrong)
 
     def _judge_overlaps(self, one: Tenant) -> None:
@@ -377,7 +388,7 @@ class Checker:
 
     def _shares_instead(self, one: Tenant) -> bool:
         """Tell whether a container, for which there was no place, is where it does no harm."""
-        return one.misplaced and (not one.cpus & self._owned or self._is_starved(one))
+        return self._shares(one) and (not one.cpus & self._owned or self._is_starved(one))
 
     def _has_its_place(self, one: Tenant) -> bool:
         """Tell whether a container has what it asks for; if not, nobody could refuse it."""

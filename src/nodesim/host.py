@@ -13,7 +13,14 @@ from pathlib import Path
 from nodesim import kubernetes, machines, runtimes
 from nodesim.actions import Fault, FaultKind, Scenario
 from nodesim.agent import AgentProcess, LogLines
-from nodesim.checker import AUDIT_DEADLINE_S, DEADLINE_S, HOTPLUG_DEADLINE_S, Checker, Newcomer
+from nodesim.checker import (
+    AUDIT_DEADLINE_S,
+    DEADLINE_S,
+    HOTPLUG_DEADLINE_S,
+    WRITE_DEADLINE_S,
+    Checker,
+    Newcomer,
+)
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
 from nodesim.kubelet import Kubelet, PodPhase
@@ -389,7 +396,7 @@ class Host:
         if self.faults.strikes(FaultKind.FAIL_WRITE, "", label) is None:
             return False
         if container is not None:
-            self.checker.excuse(container.id, AUDIT_DEADLINE_S)
+            self.checker.excuse(container.id, WRITE_DEADLINE_S)
         return True
 
     def _struck(self, fault: Fault, subject: str) -> None:

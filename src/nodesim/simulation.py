@@ -30,7 +30,7 @@ from nodesim.actions import (
     laid_out,
 )
 from nodesim.agent import logged
-from nodesim.checker import AUDIT_DEADLINE_S
+from nodesim.checker import WRITE_DEADLINE_S
 from nodesim.expect import evaluate
 from nodesim.host import Host
 from nodesim.report import Entry, EntryKind, Expectation, Report
@@ -39,7 +39,7 @@ from nodesim.runtime import CriError
 LOOK_S = 0.25
 """The checker is told that time passes this often, in seconds."""
 
-QUIET_S = AUDIT_DEADLINE_S + 1.0
+QUIET_S = WRITE_DEADLINE_S + 1.0
 """After this long without an event, in seconds, everything should be as it shall be."""
 
 PATIENCE_S = 600.0

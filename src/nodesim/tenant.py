@@ -20,6 +20,7 @@ class Tenant:
         misplaced: Whether there may be no place for it: it came while the agent could not
             say no, or cpus went offline. Then it may share instead.
         astray: Whether the kernel may still enforce something else than the agent wanted.
+        incomplete: Whether it was found with other cpus than its own, and was given time.
         told: Whether it was reported wrong already.
     """
 
@@ -31,6 +32,7 @@ class Tenant:
     excused_until_s: float = -math.inf
     misplaced: bool = False
     astray: bool = False
+    incomplete: bool = False
     told: bool = False
 
     @property

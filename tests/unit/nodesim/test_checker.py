@@ -408,6 +408,7 @@ def test_other_cpus_end_an_excuse() -> None:
     court.changed("i", "0")
     assert court.broken == []
     court.changed("i", "0-2")
+    court.later(DEADLINE_S)
     assert court.broken == [(5, "i")]
 
 
@@ -605,7 +606,7 @@ def test_a_cpu_that_went_offline_must_be_left_behind_in_time() -> None:
     court.came("s", shared(), "2-7")
     court.checker.online_changed(cpus("0,2-7"), [("i", whole(2)), ("s", shared()), ("x", None)])
     court.changed("s", "3-7")
-    court.changed("i", "0")
+    court.checker.fell_back("i", cpus("0"), cpus("0"))
     court.later(HOTPLUG_DEADLINE_S - 0.1)
     assert court.broken == []
     court.changed("i", "0,2")
