@@ -254,6 +254,7 @@ class Checker:
         Args:
             seconds: How far it leaped.
         """
+        self._settled_s += seconds
         for one in self._waiting.values():
             one.excused_until_s += seconds
 

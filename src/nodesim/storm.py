@@ -68,7 +68,7 @@ def storm(machine: str, seed: int, events: int, *, faults: bool = True) -> Scena
         brewing.stir()
     return Scenario(
         machine,
-        (*brewing.actions, Online(online), Delete(("*",), grace_s=0.0)),
+        (*brewing.actions, Wait(1.0), Online(online), Delete(("*",), grace_s=0.0)),
         runtime=random.choice(tuple(RUNTIMES)),
         settings=_settings(random, online),
     )

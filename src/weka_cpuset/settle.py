@@ -464,7 +464,15 @@ class _Stuck:
             self._shared |= may
 
     def keeps(self, update: CpusetUpdate) -> bool:
-        """Tell whether an update needs cpus that one of them may be on."""
+        """Tell whether an update needs cpus that one of them may be on.
+
+        One that only takes cpus away makes nothing worse.
+        """
+        one = update.container_id
+        if one not in self._before.doubts and update.cpus <= self._before.told.get(
+            one, CpuSet.EMPTY
+        ):
+            return False
         if not update.cpus.isdisjoint(self._owned):
             return True
         owner = update.container_id in self._after.exclusive
