@@ -469,9 +469,8 @@ class _Stuck:
         One that only takes cpus away makes nothing worse.
         """
         one = update.container_id
-        if one not in self._before.doubts and update.cpus <= self._before.told.get(
-            one, CpuSet.EMPTY
-        ):
+        has = self._before.told.get(one, CpuSet.EMPTY)
+        if update.cpus <= (has & self._before.doubts.get(one, has)):
             return False
         if not update.cpus.isdisjoint(self._owned):
             return True

@@ -200,7 +200,7 @@ def never_settle_growth() -> AbstractContextManager[None]:
     return replaced(
         Handlers,
         "take_due_updates",
-        lambda right: lambda self, _=None, *, calm=False: right(self, 0, calm=calm),
+        lambda right: lambda self, _=None, **how: right(self, 0, **how),
     )
 
 
@@ -217,7 +217,10 @@ def never_end_a_burst() -> AbstractContextManager[None]:
 @BUGS.add
 def forget_what_failed() -> AbstractContextManager[None]:
     """A container whose update failed once is wrong until the next restart."""
-    return replaced(Handlers, "doubt", lambda _: lambda _self, _ids, _may: None)
+    forgetful = contextlib.ExitStack()
+    forgetful.enter_context(replaced(Handlers, "doubt", lambda _: lambda _self, _ids, _may: None))
+    forgetful.enter_context(replaced(Handlers, "found", lambda _: lambda _self, _cpus: None))
+    return forgetful
 
 
 @BUGS.add
