@@ -353,12 +353,19 @@ class Host:
         """Return the cpus of owners that do not run yet, or whose end was not told yet."""
         promised = CpuSet.EMPTY
         for one in self.runtime.containers:
-            idle = one.phase in (Phase.CREATED, Phase.EXITED)
-            if idle and not one.stop_told and one.cpus:
+            if one.phase is Phase.CREATED and not one.stop_told and one.cpus:
                 demand = kubernetes.demand_of(one.sandbox.spec, one.spec, self.online)
                 if _class_of(demand) is not Class.SHARED:
                     promised |= CpuSet.parse(one.cpus)
+            elif one.phase is Phase.EXITED:
+                promised |= self._still_held(one.id)
         return promised
+
+    def _still_held(self, container_id: str) -> CpuSet:
+        """Return the cpus that a container owns until the agent is told of its end."""
+        agent = self.agent.agent
+        holding = agent.handlers.ledger.holding(container_id) if agent is not None else None
+        return CpuSet.EMPTY if holding is None or holding.cpus is None else holding.cpus
 
     def shares(self, container_id: str) -> bool:
         """Tell whether the agent says that it found no place for an integer container."""
