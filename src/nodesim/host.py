@@ -234,6 +234,15 @@ class Host:
         for path in hit:
             self._changed(path, self.checker.fell_back)
 
+    def leaped(self, seconds: float) -> None:
+        """The clock has leaped: nobody had that time.
+
+        Args:
+            seconds: How far it leaped.
+        """
+        self._plugged_s += seconds
+        self.checker.leaped(seconds)
+
     # ---- what the runtime tells ----
 
     def event(self, event: Event, subject: str) -> None:

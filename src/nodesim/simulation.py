@@ -259,7 +259,7 @@ class Simulation:
             loop = asyncio.get_running_loop()
             if isinstance(loop, clock.VirtualLoop):
                 loop.leap(fault.seconds)
-                self.host.checker.leaped(fault.seconds)
+                self.host.leaped(fault.seconds)
         else:
             self.host.faults.arm(fault)
 
