@@ -12,7 +12,7 @@ from nodestress import cri_pb2 as pb
 
 # A forced deletion of many pods is served one by one under containerd's locks.
 CALL_TIMEOUT_S: Final = 30.0
-"""How long a call may take, in seconds."""
+"""How long a call may take, in seconds; one that stops a container, beside its grace period."""
 
 ReplyT = TypeVar("ReplyT", bound=Message)
 
@@ -110,7 +110,9 @@ class CriClient:
     def stop_container(self, container: str, grace_s: int) -> None:
         """Stop a container: SIGTERM, and SIGKILL after `grace_s` seconds (at once if 0)."""
         request = pb.StopContainerRequest(container_id=container, timeout=grace_s)
-        self._call("StopContainer", request, pb.StopContainerResponse)
+        # As a kubelet does: the runtime answers when the container has ended.
+        timeout_s = grace_s + CALL_TIMEOUT_S
+        self._call("StopContainer", request, pb.StopContainerResponse, timeout_s=timeout_s)
 
     def remove_container(self, container: str) -> None:
         """Remove a container, by force if it runs."""
@@ -147,7 +149,9 @@ class CriClient:
         method: str,
         request: Message,
         reply_type: type[ReplyT],
+        *,
         service: str = "RuntimeService",
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> ReplyT:
         """Make one call; raise CriError if the runtime answers with an error."""
         call: Callable[..., Any] = self._channel.unary_unary(
@@ -156,7 +160,7 @@ class CriClient:
             response_deserializer=reply_type.FromString,
         )
         try:
-            reply = call(request, timeout=CALL_TIMEOUT_S)
+            reply = call(request, timeout=timeout_s)
         except grpc.RpcError as error:
             # What is raised is the call too, and so has its status; the stubs do not say so.
             failed: Any = error
