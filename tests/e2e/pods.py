@@ -97,7 +97,8 @@ class PodSpec:
     annotations: Mapping[str, str] = field(default_factory=dict)
     namespace: str = "default"
     host_pid: bool = False
-    grace_s: int = 30
+    # Short: a shell that is stopped before it has its handler is deaf to SIGTERM until then.
+    grace_s: int = 2
     uid: str = field(default_factory=lambda: str(uuid4()))
 
     @property
