@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from os import environ
 from pathlib import Path
@@ -25,9 +26,14 @@ class Agent:
     """
 
     def __init__(
-        self, runtime: Containerd, name: str = "agent", socket_path: Path | None = None
+        self,
+        runtime: Containerd,
+        name: str = "agent",
+        socket_path: Path | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self._socket_path = socket_path or runtime.layout.nri_socket
+        self._options = tuple(options)
         self._process: subprocess.Popen[bytes] | None = None
         notify = runtime.layout.folder / f"{name}.notify"
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -51,7 +57,7 @@ class Agent:
         """Starts a process without waiting for anything."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(PROGRAM), "run", "--socket", str(self._socket_path)],
+                [str(PROGRAM), "run", "--socket", str(self._socket_path), *self._options],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

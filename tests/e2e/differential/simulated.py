@@ -101,7 +101,7 @@ class SimulatedStage:
     async def run_pod(self, pod: str) -> None:
         """Make a pod's sandbox."""
         with _failures():
-            spec = _pod(self._scene.pod(pod))
+            spec = simulated_pod(self._scene.pod(pod))
             self._sandboxes[pod] = await self.runtime.run_pod_sandbox(spec)
 
     async def create(self, container: str) -> None:
@@ -295,7 +295,8 @@ def _state(sandbox: Sandbox) -> str:
     return "NOTREADY" if sandbox.stopped else "READY"
 
 
-def _pod(spec: pods.PodSpec) -> PodSpec:
+def simulated_pod(spec: pods.PodSpec) -> PodSpec:
+    """Return a pod of the end-to-end tests as the simulator knows it."""
     containers = tuple(map(_container, spec.containers))
     return PodSpec(
         spec.name, containers, spec.namespace, uid=spec.uid, annotations=spec.annotations
