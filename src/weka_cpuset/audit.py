@@ -90,7 +90,7 @@ class Auditor:
         self._narrowed: dict[str, str] = {}
         self._early: list[str] = []
         self._lines = 0
-        handlers.on_told = self.note_told
+        handlers.on_told = lambda ids, _: self.note_told(ids)
 
     def note_told(self, ids: Collection[str]) -> None:
         """Take note that the runtime will only now give containers their cpusets."""

@@ -21,7 +21,7 @@ from weka_cpuset import __version__, garbage, instance, presence
 from weka_cpuset.audit import Auditor
 from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.enforced import Cpusets
-from weka_cpuset.engine import CpuSet, Rules, Topology
+from weka_cpuset.engine import CpuSet, Ledger, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
 from weka_cpuset.logs import Fields
@@ -320,8 +320,8 @@ class Agent:
             self.settler.verify = self.auditor.look
         self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology, host.offload)
 
-    def _note_told(self, ids: Collection[str]) -> None:
-        self.settler.note_told(ids)
+    def _note_told(self, ids: Collection[str], before: Ledger) -> None:
+        self.settler.note_told(ids, before)
         self.auditor.note_told(ids)
 
     async def work(self) -> None:

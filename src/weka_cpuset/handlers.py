@@ -107,8 +107,8 @@ class Handlers:
         on_burst: Called after each creation that takes cpus off the pool.
         is_dead: Tells whether the cgroup at a path is known to have no process. Asked only
             before a container would be refused for lack of cpus.
-        on_told: Called with the ids of containers for which a reply has a cpuset: the
-            kernel has it once the runtime has come to that part of the reply.
+        on_told: Called with the ids of containers for which a reply has a cpuset, and the
+            ledger before it: the kernel has it once the runtime has come to that part.
         on_request: Called when a request comes. The runtime asks one thing at a time, so it
             has done all that was replied before.
         latency: How long the runtime waited for answers.
@@ -130,7 +130,7 @@ class Handlers:
         self.on_request: Callable[[], None] = _nobody
         self.on_burst: Callable[[], None] = _nobody
         self.is_dead: Callable[[str], bool] = _never
-        self.on_told: Callable[[Collection[str]], None] = _tell_nobody
+        self.on_told: Callable[[Collection[str], Ledger], None] = _tell_nobody
         self.growth_per_reply = GROWTH_PER_REPLY
         self.latency = Latency()
         self.rivals = Rivals()
@@ -195,7 +195,7 @@ class Handlers:
         if self.reads_kernel:
             self.on_urgent()
         else:
-            self.on_told([one.container_id for one in rebuilt.updates])
+            self.on_told([one.container_id for one in rebuilt.updates], self.ledger)
         self.on_unsettled()
         for notice in rebuilt.notices:
             self._warn("Synchronize", notice)
@@ -386,7 +386,7 @@ class Handlers:
             # runtime has thrown the reply away, updates of others included.
             self.unverified = True
         if decision.updates or decision.adjustment is not None:
-            self.on_told([subject, *(one.container_id for one in decision.updates)])
+            self.on_told([subject, *(one.container_id for one in decision.updates)], before)
         if self.ledger.burst > before.burst:
             self.on_burst()
         if self.unverified or not self.ledger.settled:
@@ -497,7 +497,7 @@ def _never(path: str) -> bool:  # noqa: ARG001  # nobody can tell
     return False
 
 
-def _tell_nobody(ids: Collection[str]) -> None:
+def _tell_nobody(ids: Collection[str], before: Ledger) -> None:
     """Do nothing: nobody reads back."""
 
 

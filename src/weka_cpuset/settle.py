@@ -8,8 +8,9 @@ is open:
 
 `cgroup` writes the container's cgroup files. Such a pass runs on the event loop, between two
 events, and is short: what the ledger says and what is written cannot come apart, because no
-event is answered in between. It waits until the runtime has applied the last reply: an older
-update would undo what is written.
+event is answered in between. It leaves out containers that the runtime is still about to give
+what the last reply says, and the cpus that these may have: an older update would undo what is
+written.
 
 `update` asks the runtime, where that cannot dead-lock it (NRI 0.12.1 and later). The runtime
 serves it when no event is under way, so events can be answered while it waits: one that
@@ -155,8 +156,7 @@ class Settler:
         self._setting = way
         self._due = asyncio.Event()
         self._urgent = asyncio.Event()
-        self._applied = asyncio.Event()
-        self._applied.set()
+        self._in_flight: dict[str, Ledger] = {}
         self._applied_s = 0.0
         self._last_event_s = 0.0
         self._tries = 0
@@ -168,7 +168,7 @@ class Settler:
         self._calm: asyncio.TimerHandle | None = None
         handlers.on_unsettled = self.wake
         handlers.on_urgent = self._urgent.set
-        handlers.on_request = self._applied.set
+        handlers.on_request = self._in_flight.clear
         handlers.reads_kernel = way in (Way.AUTO, Way.CGROUP)
         handlers.on_burst = self.note_burst
         handlers.growth_per_reply = GROWTH_PER_REPLY if way is Way.REPLY else 0
@@ -187,11 +187,16 @@ class Settler:
         self._last_event_s = asyncio.get_running_loop().time()
         self._due.set()
 
-    def note_told(self, ids: Collection[str]) -> None:
-        """Take note that the runtime will only now give containers their cpusets."""
+    def note_told(self, ids: Collection[str], before: Ledger) -> None:
+        """Take note that the runtime will only now give containers their cpusets.
+
+        Args:
+            ids: The containers.
+            before: The ledger that says what they have until then.
+        """
         now_s = asyncio.get_running_loop().time()
         self._applied_s = now_s + APPLY_S + APPLY_EACH_S * len(ids)
-        self._applied.clear()
+        self._in_flight |= dict.fromkeys(ids, before)
 
     def note_burst(self) -> None:
         """Take note of a creation that took cpus off the pool: others may follow."""
@@ -246,8 +251,6 @@ class Settler:
             if self._handlers.unverified:
                 self._handlers.unverified = False
                 await self.verify()
-            if self._way() is Way.CGROUP:
-                await self._until_applied()
             # Last, because another Synchronize may have come in the meantime.
             if self._handlers.unread:
                 self._handlers.unread = False
@@ -258,12 +261,6 @@ class Settler:
             log.exception("Settling failed")
             failed = {"": error}
         self._conclude(failed)
-
-    async def _until_applied(self) -> None:
-        """Wait until the runtime has done what the last reply asked for."""
-        clock = asyncio.get_running_loop().time
-        while not self._applied.is_set() and clock() + INSTANT_S < self._applied_s:
-            await _set_by(self._applied, self._applied_s)
 
     async def _settle(self) -> dict[str, Exception]:
         """Tell what is due by the first open way; return what could not be told, and why."""
@@ -312,11 +309,20 @@ class Settler:
         updates = self._handlers.take_due_updates(growth, calm=self._is_calm, running_only=True)
         failed: dict[str, Exception] = {}
         gone: list[str] = []
-        stuck = _Stuck(before, self._handlers.ledger)
+        after = self._handlers.ledger
+        flying, stuck = self._flying(before, after), _Stuck(before, after)
+        waiting: list[str] = []
+        untried: list[str] = []
+        reason: Exception = RuntimeError("nothing has failed")
         for position, update in enumerate(updates):
+            if update.container_id in self._in_flight or flying.keeps(update):
+                waiting.append(update.container_id)
+                flying.add(update.container_id)
+                continue
             if stuck.keeps(update):
-                failed[update.container_id] = stuck.reason
-                stuck.add(update, stuck.reason)
+                failed[update.container_id] = reason
+                stuck.add(update.container_id)
+                untried.append(update.container_id)
                 continue
             try:
                 self._cpusets.write(
@@ -326,8 +332,8 @@ class Settler:
             except FileNotFoundError:
                 gone.append(update.container_id)
             except Exception as error:  # noqa: BLE001  # whatever it was, a reply carries it
-                failed[update.container_id] = error
-                stuck.add(update, error)
+                failed[update.container_id] = reason = error
+                stuck.add(update.container_id)
                 if _is_closed(error):
                     self._close(error)
                     failed |= {later.container_id: error for later in updates[position + 1 :]}
@@ -338,9 +344,22 @@ class Settler:
             gone = []
             self._close(unseen)
         self.status.gone += len(gone)
-        told = [one.container_id for one in updates if one.container_id not in failed]
+        left = {*failed, *waiting}
+        told = [one.container_id for one in updates if one.container_id not in left]
         self._note(before, told, failed)
+        self._take_back(before, (*waiting, *untried))
+        if waiting:
+            asyncio.get_running_loop().call_later(QUIET_S, self._due.set)
         return failed
+
+    def _flying(self, before: Ledger, after: Ledger) -> "_Stuck":
+        """Return where containers may be that are still to get what the last reply says."""
+        if self._applied_s <= asyncio.get_running_loop().time():
+            self._in_flight.clear()
+        flying = _Stuck(before, after)
+        for one, told_after in self._in_flight.items():
+            flying.add(one, told_after)
+        return flying
 
     def _starting(self, ids: Collection[str]) -> bool:
         """Tell whether all of these are containers that have no cgroup yet."""
@@ -362,7 +381,7 @@ class Settler:
             if not updates:
                 break
             ids = [one.container_id for one in updates]
-            self._handlers.on_told(ids)
+            self._handlers.on_told(ids, before)
             try:
                 await connection.update_containers(
                     translate.update_messages(updates, ignore_failure=False), UPDATE_TIMEOUT_S
@@ -405,6 +424,12 @@ class Settler:
             }
             self._handlers.doubt(ids, may)
 
+    def _take_back(self, before: Ledger, ids: Collection[str]) -> None:
+        """Take note that these containers have not been told: they have what they had."""
+        has = {one: before.told[one] for one in ids if one in before.told}
+        self._handlers.found({one: cpus for one, cpus in has.items() if one not in before.doubts})
+        self._doubt(before, [one for one in has if one in before.doubts])
+
     def _conclude(self, failed: dict[str, Exception]) -> None:
         """Try again later what failed, as long as that makes sense."""
         ledger = self._handlers.ledger
@@ -437,28 +462,30 @@ class Settler:
 
 
 class _Stuck:
-    """The cpus that containers, whose update failed, may still be on.
+    """The cpus that containers may still be on which have not been told.
 
     Args:
         before: The ledger before the updates.
         after: The ledger that has them.
-
-    Attributes:
-        reason: Why the last of them failed.
     """
 
     def __init__(self, before: Ledger, after: Ledger) -> None:
-        self.reason: Exception = RuntimeError("nothing has failed")
         self._before = before
         self._after = after
         self._owned = self._shared = CpuSet.EMPTY
 
-    def add(self, update: CpusetUpdate, reason: Exception) -> None:
-        """Take note that a container stays where it may be."""
-        self.reason = reason
-        before, one = self._before, update.container_id
-        may = before.told.get(one, CpuSet.EMPTY) | before.doubts.get(one, CpuSet.EMPTY)
-        if one in before.exclusive or one in self._after.exclusive:
+    def add(self, one: str, earlier: Ledger | None = None) -> None:
+        """Take note that a container stays where it may be.
+
+        Args:
+            one: The container.
+            earlier: A ledger that still holds for it; None: it is the one before.
+        """
+        ledgers = [self._before] if earlier is None else [earlier, self._before]
+        may = CpuSet.EMPTY
+        for ledger in ledgers:
+            may |= ledger.told.get(one, CpuSet.EMPTY) | ledger.doubts.get(one, CpuSet.EMPTY)
+        if any(one in ledger.exclusive for ledger in (*ledgers, self._after)):
             self._owned |= may
         else:
             self._shared |= may
@@ -469,8 +496,8 @@ class _Stuck:
         One that only takes cpus away makes nothing worse.
         """
         one = update.container_id
-        has = self._before.told.get(one, CpuSet.EMPTY)
-        if update.cpus <= (has & self._before.doubts.get(one, has)):
+        is_sure = one not in self._before.doubts
+        if is_sure and update.cpus <= self._before.told.get(one, CpuSet.EMPTY):
             return False
         if not update.cpus.isdisjoint(self._owned):
             return True
