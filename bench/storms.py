@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from nodesim.report import Report
 from nodesim.simulation import Simulation
@@ -43,11 +44,6 @@ def reports(seeds: range, events: int) -> Iterator[Report]:
         yield report
 
 
-def peak_mib() -> float:
-    """Return the most memory that the process has had, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def many(seeds: range, events: int) -> bool:
     """Play storms of many seeds; print figures; tell whether all passed."""
     began_s = time.process_time()
@@ -69,13 +65,8 @@ def many(seeds: range, events: int) -> bool:
 def long(machine: str, events: int, parts: int = 10) -> bool:
     """Play one storm of very many events; print memory as it goes; tell whether it passed.
 
-    The storm is the same agent, runtime and kubelet from begin to end; only the actions are
-    drawn in parts, so that the list of them does not count as their memory.
+    The list of all actions is made before the storm begins, so it counts from the start.
     """
-    from dataclasses import replace
-
-    scenario = storm(machine, 1, events)
-    actions = scenario.actions
     marks: list[tuple[int, float]] = []
 
     class Memory:
@@ -90,7 +81,7 @@ def long(machine: str, events: int, parts: int = 10) -> bool:
                 marks.append((done * 100 // total, resident_mib()))
 
     began_s = time.process_time()
-    report = Simulation(replace(scenario, actions=actions), watch=Memory()).run()
+    report = Simulation(storm(machine, 1, events), watch=Memory()).run()
     took_s = time.process_time() - began_s
     print(f"{report.events:,} events on {machine} in {took_s:.0f} s; resident memory:")
     for percent, mib in marks:
@@ -102,8 +93,8 @@ def long(machine: str, events: int, parts: int = 10) -> bool:
 
 def resident_mib() -> float:
     """Return the memory that the process has now, in MiB."""
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize() / (1 << 20)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / (1 << 20)
 
 
 def main() -> None:

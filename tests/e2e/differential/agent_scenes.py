@@ -245,7 +245,6 @@ AGENT_SCENES: Final = (
         (
             "test_forced_deletion_of_all_pods",
             "test_recreation_while_the_old_pods_end",
-            "test_agent_outlives_container_removal",
         ),
         (OWNER, SHARED, OTHER, LISTED, BRIEF_OWNER),
         *_up(SHARED, OWNER, OTHER),
@@ -267,5 +266,7 @@ NOT_PLAYED: Final[Mapping[str, str]] = {
     "The scenes with answers that come too late drop a plugin in the same way.",
     "test_second_agent_waits_for_the_first": "There is one agent in a simulation.",
     "test_every_message_is_a_header_frame_and_a_body_frame": "It looks at bytes, not at events.",
+    "test_owners_one_after_the_other_cost_one_update_of_each_neighbour": "It plays the same "
+    "on both runtimes itself, and compares how many updates there are.",
 }
 """The end-to-end tests of the agent that no scene plays, and why."""

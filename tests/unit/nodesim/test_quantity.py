@@ -99,6 +99,7 @@ def test_memory_is_written_as_it_is_read(size: int) -> None:
 def test_nothing_but_the_typed_error_is_raised(text: str) -> None:
     """Any text is a quantity of at most the largest value, or a QuantityError."""
     try:
-        assert 0 <= parse(text) <= VALUE_MAX
-    except QuantityError as error:
-        assert str(error)
+        value = parse(text)
+    except QuantityError:
+        return
+    assert 0 <= value <= VALUE_MAX
