@@ -348,6 +348,7 @@ class Settler:
         told = [one.container_id for one in updates if one.container_id not in left]
         self._note(before, told, failed)
         self._take_back(before, (*waiting, *untried))
+        self._read_back([one for one in failed if one not in untried])
         if waiting:
             asyncio.get_running_loop().call_later(QUIET_S, self._due.set)
         return failed
@@ -429,6 +430,17 @@ class Settler:
         has = {one: before.told[one] for one in ids if one in before.told}
         self._handlers.found({one: cpus for one, cpus in has.items() if one not in before.doubts})
         self._doubt(before, [one for one in has if one in before.doubts])
+
+    def _read_back(self, ids: Collection[str]) -> None:
+        """Look what containers have whose files could not be written, or not all of them."""
+        found = {}
+        for one in ids:
+            try:
+                cpus = self._cpusets.read(self._handlers.cgroup_of(one)).cpus
+            except (OSError, ValueError):
+                continue  # stays in doubt
+            found[one] = cpus or self._handlers.ledger.topology.online
+        self._handlers.found(found)
 
     def _conclude(self, failed: dict[str, Exception]) -> None:
         """Try again later what failed, as long as that makes sense."""
