@@ -12,11 +12,9 @@ long it was on cpus of an owner is measured as exposure. When the time is over i
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
 
 from nodesim.report import VIOLATIONS_MAX, Violation
-from nodesim.tenant import Tenant, both_annotated
+from nodesim.tenant import Newcomer, Surroundings, Tenant, both_annotated
 from weka_cpuset.engine import (
     AnnotatedDemand,
     CpuSet,
@@ -41,42 +39,6 @@ after 30 s at the latest."""
 
 HOTPLUG_DEADLINE_S = 7.0
 """A change of the online cpus must have been followed after so many seconds (rule 10)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Newcomer:
-    """A container that has just come.
-
-    Attributes:
-        id: Its id.
-        label: Its name for people.
-        demand: What it must get by its manifest; None: it had to be refused.
-        cpus: The cpus that the kernel enforces.
-        mems: The memory nodes that the kernel enforces.
-    """
-
-    id: str
-    label: str
-    demand: Demand | None
-    cpus: CpuSet
-    mems: CpuSet
-
-
-class Surroundings(Protocol):
-    """What the checker looks at beside the containers."""
-
-    @property
-    def now_s(self) -> float:
-        """The simulated time in seconds."""
-
-    def memory_nodes(self, cpus: CpuSet) -> CpuSet:
-        """Return the memory nodes that an annotated container with these cpus needs."""
-
-    def promised(self) -> CpuSet:
-        """Return the cpus of owners that are created and do not run yet."""
-
-    def shares(self, container_id: str) -> bool:
-        """Tell whether the agent says that it found no place for an integer container."""
 
 
 class Checker:

@@ -19,14 +19,15 @@ from nodesim.checker import (
     HOTPLUG_DEADLINE_S,
     WRITE_DEADLINE_S,
     Checker,
-    Newcomer,
 )
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
 from nodesim.kubelet import Kubelet, PodPhase
+from nodesim.observer import Mishap
 from nodesim.records import Container, Phase
 from nodesim.report import Entry, EntryKind, Occupant, Violation
-from nodesim.runtime import Mishap, Runtime
+from nodesim.runtime import Runtime
+from nodesim.tenant import Newcomer
 from nodesim.workload import Resources
 from nri import Event
 from weka_cpuset import settings

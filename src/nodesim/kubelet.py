@@ -12,7 +12,8 @@ from typing import Protocol
 
 from nodesim import clock
 from nodesim.kubernetes import qos_of
-from nodesim.runtime import CriError, Runtime, RuntimeAway
+from nodesim.observer import CriError, RuntimeAway
+from nodesim.runtime import Runtime
 from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, Resources, RestartPolicy
 
 MIN_GRACE_S = 2.0

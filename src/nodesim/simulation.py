@@ -33,8 +33,8 @@ from nodesim.agent import logged
 from nodesim.checker import WRITE_DEADLINE_S
 from nodesim.expect import evaluate
 from nodesim.host import Host
+from nodesim.observer import CriError
 from nodesim.report import Entry, EntryKind, Expectation, Report
-from nodesim.runtime import CriError
 
 LOOK_S = 0.25
 """The checker is told that time passes this often, in seconds."""

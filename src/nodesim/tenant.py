@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from weka_cpuset.engine import AnnotatedDemand, CpuSet, Demand, IntegerDemand, SharedDemand
 
@@ -59,3 +60,39 @@ class Tenant:
 def both_annotated(one: Tenant, other: Tenant) -> bool:
     """Tell whether two containers may overlap: both name their cpus."""
     return isinstance(one.demand, AnnotatedDemand) and isinstance(other.demand, AnnotatedDemand)
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A container that has just come.
+
+    Attributes:
+        id: Its id.
+        label: Its name for people.
+        demand: What it must get by its manifest; None: it had to be refused.
+        cpus: The cpus that the kernel enforces.
+        mems: The memory nodes that the kernel enforces.
+    """
+
+    id: str
+    label: str
+    demand: Demand | None
+    cpus: CpuSet
+    mems: CpuSet
+
+
+class Surroundings(Protocol):
+    """What the checker looks at beside the containers."""
+
+    @property
+    def now_s(self) -> float:
+        """The simulated time in seconds."""
+
+    def memory_nodes(self, cpus: CpuSet) -> CpuSet:
+        """Return the memory nodes that an annotated container with these cpus needs."""
+
+    def promised(self) -> CpuSet:
+        """Return the cpus of owners that are created and do not run yet."""
+
+    def shares(self, container_id: str) -> bool:
+        """Tell whether the agent says that it found no place for an integer container."""

@@ -7,8 +7,9 @@ kernel only looks are to be had, so each look is judged by a checker of its own.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nodesim.checker import Checker, Newcomer
+from nodesim.checker import Checker
 from nodesim.report import Violation
+from nodesim.tenant import Newcomer
 from nodestress.node import Resident
 from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import AnnotatedDemand, CpuSet, Rules

@@ -38,6 +38,7 @@ from weka_cpuset.engine import CpuSet, CpusetUpdate, Ledger, Phase
 from weka_cpuset.handlers import GROWTH_PER_REPLY, Handlers
 from weka_cpuset.logs import Fields
 from weka_cpuset.settings import Way
+from weka_cpuset.stuck import Stuck
 
 log = logging.getLogger(__name__)
 
@@ -310,7 +311,7 @@ class Settler:
         failed: dict[str, Exception] = {}
         gone: list[str] = []
         after = self._handlers.ledger
-        flying, stuck = self._flying(before, after), _Stuck(before, after)
+        flying, stuck = self._flying(before, after), Stuck(before, after)
         waiting: list[str] = []
         untried: list[str] = []
         reason: Exception = RuntimeError("nothing has failed")
@@ -353,11 +354,11 @@ class Settler:
             asyncio.get_running_loop().call_later(QUIET_S, self._due.set)
         return failed
 
-    def _flying(self, before: Ledger, after: Ledger) -> "_Stuck":
+    def _flying(self, before: Ledger, after: Ledger) -> Stuck:
         """Return where containers may be that are still to get what the last reply says."""
         if self._applied_s <= asyncio.get_running_loop().time():
             self._in_flight.clear()
-        flying = _Stuck(before, after)
+        flying = Stuck(before, after)
         for one, told_after in self._in_flight.items():
             flying.add(one, told_after)
         return flying
@@ -471,50 +472,6 @@ class Settler:
         if problem != self._warned:
             self._warned = problem
             log.warning("%s", problem)
-
-
-class _Stuck:
-    """The cpus that containers may still be on which have not been told.
-
-    Args:
-        before: The ledger before the updates.
-        after: The ledger that has them.
-    """
-
-    def __init__(self, before: Ledger, after: Ledger) -> None:
-        self._before = before
-        self._after = after
-        self._owned = self._shared = CpuSet.EMPTY
-
-    def add(self, one: str, earlier: Ledger | None = None) -> None:
-        """Take note that a container stays where it may be.
-
-        Args:
-            one: The container.
-            earlier: A ledger that still holds for it; None: it is the one before.
-        """
-        ledgers = [self._before] if earlier is None else [earlier, self._before]
-        may = CpuSet.EMPTY
-        for ledger in ledgers:
-            may |= ledger.told.get(one, CpuSet.EMPTY) | ledger.doubts.get(one, CpuSet.EMPTY)
-        if any(one in ledger.exclusive for ledger in (*ledgers, self._after)):
-            self._owned |= may
-        else:
-            self._shared |= may
-
-    def keeps(self, update: CpusetUpdate) -> bool:
-        """Tell whether an update needs cpus that one of them may be on.
-
-        One that only takes cpus away makes nothing worse.
-        """
-        one = update.container_id
-        is_sure = one not in self._before.doubts
-        if is_sure and update.cpus <= self._before.told.get(one, CpuSet.EMPTY):
-            return False
-        if not update.cpus.isdisjoint(self._owned):
-            return True
-        owner = update.container_id in self._after.exclusive
-        return owner and not update.cpus.isdisjoint(self._shared)
 
 
 def _is_closed(error: Exception) -> bool:

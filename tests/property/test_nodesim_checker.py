@@ -11,7 +11,8 @@ from itertools import combinations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nodesim.checker import Checker, Newcomer
+from nodesim.checker import Checker
+from nodesim.tenant import Newcomer
 from weka_cpuset.engine import (
     AnnotatedDemand,
     CpuSet,

@@ -16,8 +16,9 @@ from nodesim.actions import Fault, FaultKind
 from nodesim.agent import AgentProcess, logged
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
+from nodesim.observer import CriError, Mishap
 from nodesim.records import Container, Phase, Sandbox
-from nodesim.runtime import CriError, Mishap, Runtime
+from nodesim.runtime import Runtime
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import Event
 from tests.e2e import pods

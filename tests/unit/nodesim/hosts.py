@@ -11,8 +11,9 @@ import nri
 from nodesim import runtimes
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
+from nodesim.observer import Mishap
 from nodesim.records import Container
-from nodesim.runtime import Mishap, Runtime
+from nodesim.runtime import Runtime
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import Event, messages
 from weka_cpuset.engine import CpuSet

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from nodesim.checker import DEADLINE_S, HOTPLUG_DEADLINE_S, Checker, Newcomer
+from nodesim.checker import DEADLINE_S, HOTPLUG_DEADLINE_S, Checker
 from nodesim.report import VIOLATIONS_MAX, Violation
+from nodesim.tenant import Newcomer
 from weka_cpuset.engine import (
     AnnotatedDemand,
     CpuSet,

@@ -12,7 +12,8 @@ import pytest
 from nodesim import clock
 from nodesim.actions import Fault, FaultKind
 from nodesim.kubelet import CRASH_BACKOFF_S, MIN_GRACE_S, RETRY_S, Kubelet, PodPhase
-from nodesim.runtime import CREATE_S, SANDBOX_S, START_S, TASK_S, CriError
+from nodesim.observer import CriError
+from nodesim.runtime import CREATE_S, SANDBOX_S, START_S, TASK_S
 from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, Resources, RestartPolicy
 from tests.unit.nodesim.hosts import Host, host
 

@@ -7,7 +7,7 @@ import pytest
 import nri
 from nodesim import clock
 from nodesim.actions import Fault, FaultKind
-from nodesim.runtime import CriError, Mishap
+from nodesim.observer import CriError, Mishap
 from nodesim.workload import Resources
 from nri import messages
 from tests.unit.nodesim.hosts import POD, Host, Plugin, host

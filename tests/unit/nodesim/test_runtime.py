@@ -7,7 +7,7 @@ import pytest
 
 from nodesim import clock
 from nodesim.actions import Fault, FaultKind
-from nodesim.runtime import CriError, Mishap, RuntimeAway
+from nodesim.observer import CriError, Mishap, RuntimeAway
 from nodesim.runtimes import RUNTIMES
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import messages

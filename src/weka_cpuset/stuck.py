@@ -1,0 +1,47 @@
+"""Where containers may still be that could not be told to leave, and who must wait for them."""
+
+from weka_cpuset.engine import CpuSet, CpusetUpdate, Ledger
+
+
+class Stuck:
+    """The cpus that containers may still be on which have not been told.
+
+    Args:
+        before: The ledger before the updates.
+        after: The ledger that has them.
+    """
+
+    def __init__(self, before: Ledger, after: Ledger) -> None:
+        self._before = before
+        self._after = after
+        self._owned = self._shared = CpuSet.EMPTY
+
+    def add(self, one: str, earlier: Ledger | None = None) -> None:
+        """Take note that a container stays where it may be.
+
+        Args:
+            one: The container.
+            earlier: A ledger that still holds for it; None: it is the one before.
+        """
+        ledgers = [self._before] if earlier is None else [earlier, self._before]
+        may = CpuSet.EMPTY
+        for ledger in ledgers:
+            may |= ledger.told.get(one, CpuSet.EMPTY) | ledger.doubts.get(one, CpuSet.EMPTY)
+        if any(one in ledger.exclusive for ledger in (*ledgers, self._after)):
+            self._owned |= may
+        else:
+            self._shared |= may
+
+    def keeps(self, update: CpusetUpdate) -> bool:
+        """Tell whether an update needs cpus that one of them may be on.
+
+        One that only takes cpus away makes nothing worse.
+        """
+        one = update.container_id
+        is_sure = one not in self._before.doubts
+        if is_sure and update.cpus <= self._before.told.get(one, CpuSet.EMPTY):
+            return False
+        if not update.cpus.isdisjoint(self._owned):
+            return True
+        owner = update.container_id in self._after.exclusive
+        return owner and not update.cpus.isdisjoint(self._shared)
