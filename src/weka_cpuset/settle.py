@@ -358,6 +358,8 @@ class Settler:
         """Return where containers may be that are still to get what the last reply says."""
         if self._applied_s <= asyncio.get_running_loop().time():
             self._in_flight.clear()
+        for one in [one for one in self._in_flight if self._has_landed(before, one)]:
+            del self._in_flight[one]
         flying = Stuck(before, after)
         for one, told_after in self._in_flight.items():
             flying.add(one, told_after)
@@ -371,6 +373,17 @@ class Settler:
     def _close(self, reason: Exception) -> None:
         self._closed_until_s = asyncio.get_running_loop().time() + CLOSED_S
         self._warn(f"The cgroup tree cannot be used for settling: {reason}")
+
+    def _has_landed(self, ledger: Ledger, one: str) -> bool:
+        """Tell whether a container has what the last reply says, or has no cgroup yet."""
+        holding = ledger.holding(one)
+        if holding is None or holding.phase is Phase.CREATED:
+            return True
+        try:
+            cpus = self._cpusets.read(holding.container.cgroup).cpus
+        except (OSError, ValueError):
+            return False
+        return cpus == ledger.told[one] and one not in ledger.doubts
 
     # ---- update ----
 
