@@ -211,6 +211,9 @@ class Settler:
         """Settle once nothing more has come for some time."""
         loop = asyncio.get_running_loop()
         calm_s = self._last_burst_s + CALM_S
+        if self._in_flight and self._applied_s > loop.time():
+            # The next creation cannot come before the runtime has applied this reply.
+            calm_s = min(self._applied_s, loop.time() + CALM_S)
         if calm_s - loop.time() > INSTANT_S:
             self._calm = loop.call_at(calm_s, self._look_for_calm)
         else:
