@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs each test once for each chosen containerd."""
     if "series" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--containerd")
-        series = [one for one in Series if chosen in (None, one.value)]
+        series = _chosen(metafunc.config)
         metafunc.parametrize("series", series, ids=lambda one: one.value, scope="session")
+
+
+def _chosen(config: pytest.Config) -> list[Series]:
+    """The containerds to test with."""
+    chosen = config.getoption("--containerd")
+    return [one for one in Series if chosen in (None, one.value)]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -104,6 +110,25 @@ def runtime(folder: Path, series: Series, request: pytest.FixtureRequest) -> Ite
         yield containerd
     finally:
         containerd.close()
+
+
+@pytest.fixture
+def runtimes(
+    machine: None,  # noqa: ARG001  # first of all
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[list[Containerd]]:
+    """Each chosen containerd, running, without pods and without plugins."""
+    logs = request.node.stash[LOGS] = {}
+    with ExitStack() as running:
+        containerds = []
+        for series in _chosen(request.config):
+            one = Containerd(series, tmp_path_factory.mktemp("n"))
+            running.callback(one.close)
+            logs[series.value] = one.layout.log
+            one.start()
+            containerds.append(one)
+        yield containerds
 
 
 @pytest.fixture

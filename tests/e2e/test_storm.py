@@ -4,7 +4,7 @@ from tests.e2e.node import Node
 from tests.e2e.placement import assert_settled
 from tests.e2e.pods import DEAF, PodSpec, annotated, integer, shared
 
-ROUNDS = 4
+ROUNDS = 3
 SHARED = 8
 
 
