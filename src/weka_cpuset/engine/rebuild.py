@@ -41,11 +41,11 @@ from weka_cpuset.engine.ledger import (
     family_of,
     recorded_cpus,
 )
-from weka_cpuset.engine.order import CpusetUpdate, Step
+from weka_cpuset.engine.order import CpusetUpdate
 from weka_cpuset.engine.pick import pick
 from weka_cpuset.engine.place import give_pool, judge, note_record, supply_of
 from weka_cpuset.engine.relocate import Move, Need, assign
-from weka_cpuset.engine.tell import complete, tell_due
+from weka_cpuset.engine.tell import tell_due
 from weka_cpuset.engine.topology import Topology
 
 
@@ -83,8 +83,8 @@ def rebuild(
         containers: The live containers with the cpus on the runtime's record.
         read_next: Whether what the kernel enforces will be read next (`reread`). Until then
             running containers may have any cpu, since the record does not have what was
-            written to their cgroups; so nothing is told to them. Otherwise the record is
-            taken for the truth.
+            written to their cgroups, and places may change; so nothing is told to anybody.
+            Otherwise the record is taken for the truth.
 
     Returns:
         The ledger, the updates due, and what was odd. This function does not raise.
@@ -99,22 +99,18 @@ def rebuild(
         note_record(draft, one)
     draft.settled = False
     moves = _moves(draft, holdings)
-    updates = _tell_those_without_cgroup(draft) if read_next else tell_due(draft)
+    if read_next:
+        _doubt_running(draft)
+        return Rebuilt(draft.freeze(), (), moves, tuple(notices))
+    updates = tell_due(draft)
     return Rebuilt(draft.freeze(), updates, moves, tuple(notices))
 
 
-def _tell_those_without_cgroup(draft: Draft) -> tuple[CpusetUpdate, ...]:
-    """Tell containers that do not run yet what they shall start with; doubt all others."""
-    steps: list[tuple[str, CpuSet, Step]] = []
+def _doubt_running(draft: Draft) -> None:
+    """Doubt all that run: what is on record may be older than what was written."""
     for one in (*draft.exclusive.values(), *draft.shared.values()):
-        wants = draft.wanted(one.id)
         if one.phase is not Phase.CREATED:
             draft.doubts[one.id] = draft.topology.online
-        elif wants and draft.told[one.id] != wants:
-            steps.append((one.id, wants, Step.SHRINK))
-    for container_id, cpus, _ in steps:
-        draft.tell(container_id, cpus)
-    return complete(draft, steps)
 
 
 def rehome(ledger: Ledger, topology: Topology) -> Rebuilt:
