@@ -230,7 +230,10 @@ class Checker:
         for one in misplaced:
             self._enter(one)  # the agent may have found a place for it where it is
         for one in tuple(self._waiting.values()):
-            if one.excused_until_s <= now_s:
+            if one.cpus & self._owned and self._is_starved(one):
+                # Its time begins when there are cpus for it again.
+                one.excused_until_s = max(one.excused_until_s, now_s + DEADLINE_S)
+            elif one.excused_until_s <= now_s:
                 self._absolve(one)
                 one.incomplete = True  # it has had its time
                 self._judge(one)

@@ -342,7 +342,7 @@ class Settler:
                     self._close(error)
                     failed |= {later.container_id: error for later in updates[position + 1 :]}
                     break
-        if gone and not self._tree_seen and not self._starting(gone):
+        if gone and not (self._tree_seen or self._starting(gone) or self._sees_any()):
             unseen = TreeUnseen()
             failed |= dict.fromkeys(gone, unseen)
             gone = []
@@ -367,6 +367,18 @@ class Settler:
         for one, told_after in self._in_flight.items():
             flying.add(one, told_after)
         return flying
+
+    def _sees_any(self) -> bool:
+        """Tell whether the cgroup of any container that runs can be seen."""
+        for one in self._handlers.ledger.holdings():
+            if one.phase is Phase.RUNNING:
+                try:
+                    self._cpusets.read(one.container.cgroup)
+                except (OSError, ValueError):
+                    continue
+                self._tree_seen = True
+                return True
+        return False
 
     def _starting(self, ids: Collection[str]) -> bool:
         """Tell whether all of these are containers that have no cgroup yet."""
