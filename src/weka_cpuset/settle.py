@@ -363,7 +363,7 @@ class Settler:
             self._in_flight.clear()
         for one in [one for one in self._in_flight if self._has_landed(before, one)]:
             del self._in_flight[one]
-        flying = Stuck(before, after)
+        flying = Stuck(before, after, coming=True)
         for one, told_after in self._in_flight.items():
             flying.add(one, told_after)
         return flying

@@ -9,9 +9,11 @@ class Stuck:
     Args:
         before: The ledger before the updates.
         after: The ledger that has them.
+        coming: Whether they may still come to cpus, as those do that are in flight.
     """
 
-    def __init__(self, before: Ledger, after: Ledger) -> None:
+    def __init__(self, before: Ledger, after: Ledger, *, coming: bool = False) -> None:
+        self._coming = coming
         self._before = before
         self._after = after
         self._owned = self._shared = CpuSet.EMPTY
@@ -35,11 +37,13 @@ class Stuck:
     def keeps(self, update: CpusetUpdate) -> bool:
         """Tell whether an update needs cpus that one of them may be on.
 
-        One that only takes cpus away makes nothing worse.
+        One that only takes cpus away makes nothing worse, unless it makes an owner of a
+        container on whose cpus others are still to come.
         """
         one = update.container_id
         is_sure = one not in self._before.doubts
-        if is_sure and update.cpus <= self._before.told.get(one, CpuSet.EMPTY):
+        lasts = not (self._coming and one in self._after.exclusive)
+        if lasts and is_sure and update.cpus <= self._before.told.get(one, CpuSet.EMPTY):
             return False
         if not update.cpus.isdisjoint(self._owned):
             return True
