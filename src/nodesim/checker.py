@@ -90,6 +90,8 @@ class Checker:
             self._excuse(one, patience_s)
         # Somebody may have been given its cpus, or have come before it unasked.
         one.misplaced = self._has_unasked or patience_s > 0
+        if self._has_unasked:
+            self._excuse(one, DEADLINE_S)  # who came unasked may have been given its cpus
         self._enter(one)
         self._judge(one)
         if one.owned:
