@@ -42,13 +42,23 @@ class FaultKind(StrEnum):
     """Time leaps: all timers of the next `seconds` come due at once."""
 
 
+UNTIMED_FAULTS = (
+    FaultKind.LOSE_UPDATE,
+    FaultKind.FAIL_UPDATE,
+    FaultKind.FAIL_WRITE,
+    FaultKind.CLOCK_JUMP,
+)
+"""The faults that strike no single event, so they cannot wait for one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Something to break.
 
     Attributes:
         kind: What.
-        event: Name of the event it waits for, such as `CREATE_CONTAINER`; empty: any.
+        event: Name of the event it waits for, such as `CREATE_CONTAINER`; empty: any, and
+            always so for `UNTIMED_FAULTS`.
         count: How often it strikes.
         seconds: How long the clock leaps, or by how much a reply exceeds the timeout.
     """
@@ -97,15 +107,13 @@ class Resize:
 
 @dataclass(frozen=True, slots=True)
 class RestartAgent:
-    """End the agent and start it again.
+    """End the agent and start it again. Its memory is lost, however it ended.
 
     Attributes:
         away_s: How long it is away, in seconds.
-        kill: Whether it is killed (SIGKILL) instead of asked to stop.
     """
 
     away_s: float = 0.0
-    kill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

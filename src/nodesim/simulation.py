@@ -239,8 +239,7 @@ class Simulation:
             self.host.note(kind, action.container, str(error))
 
     async def _restart_agent(self, action: RestartAgent) -> None:
-        how = "kill" if action.kill else "stop"
-        self._note("agent", f"{how}, start after {action.away_s:g} s")
+        self._note("agent", f"end, start after {action.away_s:g} s")
         await self.host.agent.end()
         asyncio.get_running_loop().call_later(action.away_s, self.host.agent.start)
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar, assert_never
 
 from nodesim import export, manifest
 from nodesim.actions import (
+    UNTIMED_FAULTS,
     Action,
     Apply,
     Break,
@@ -137,8 +138,8 @@ class StepReader:
         return Resize(container, resources_of(known["resources"]))
 
     def _restart_agent(self, what: Field) -> RestartAgent:
-        known = _only(what, "away", "kill")
-        return RestartAgent(known["away"].number(RestartAgent().away_s), known["kill"].flag())
+        known = _only(what, "away")
+        return RestartAgent(known["away"].number(RestartAgent().away_s))
 
     def _restart_runtime(self, what: Field) -> RestartRuntime:
         known = _only(what, "away")
@@ -157,6 +158,8 @@ class StepReader:
         known = _only(what, "fault", "event", "count", "seconds")
         kind = _one_of(known["fault"], FaultKind)
         event = known["event"]
+        if event.given and kind in UNTIMED_FAULTS:
+            raise event.bad(f"none: {kind} strikes no single event")
         if event.given and event.value not in EVENTS:
             raise event.bad(f"one of {', '.join(EVENTS)}, or none for any event")
         default = Fault(kind)
@@ -297,8 +300,8 @@ def step_tree(action: Action) -> dict[str, Any]:
         case Resize(container, resources):
             tree = export.resources_tree(resources)
             return {"resize": {"container": container, "resources": tree}}
-        case RestartAgent(away_s, kill):
-            return {"restart-agent": {"away": export.seconds(away_s), "kill": kill}}
+        case RestartAgent(away_s):
+            return {"restart-agent": {"away": export.seconds(away_s)}}
         case RestartRuntime(away_s):
             return {"restart-runtime": {"away": export.seconds(away_s)}}
         case Offline(cpus):

@@ -138,7 +138,8 @@ def _restart(random: Random) -> Action:
     away_s = random.choice((0.0, 0.2, 1.0, 5.0))
     if random.random() < 1 / 3:
         return RestartRuntime(max(away_s, 0.2))
-    return RestartAgent(away_s, kill=random.random() < 0.5)
+    random.random()  # once more than is needed: seeds that people have kept draw the same storms
+    return RestartAgent(away_s)
 
 
 class _Brewing:

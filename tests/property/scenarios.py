@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from nodesim.actions import (
+    UNTIMED_FAULTS,
     Action,
     Apply,
     Break,
@@ -34,8 +35,12 @@ WORKLOADS = st.builds("{}/Deployment/{}".format, NAMES, NAMES)
 MANY_PODS = st.lists(pods(), max_size=1).map(tuple)
 NAMED = st.lists(POD_KEYS | WORKLOADS | st.just("*"), max_size=3).map(tuple)
 FAULTS = st.builds(
-    Fault, st.sampled_from(FaultKind), st.sampled_from(["", *EVENTS]), COUNTS, SECONDS
-)
+    Fault,
+    st.sampled_from([kind for kind in FaultKind if kind not in UNTIMED_FAULTS]),
+    st.sampled_from(["", *EVENTS]),
+    COUNTS,
+    SECONDS,
+) | st.builds(Fault, st.sampled_from(UNTIMED_FAULTS), st.just(""), COUNTS, SECONDS)
 OF_A_CONTAINER = st.one_of(
     st.builds(Expect, st.just(Looked.CPU_COUNT), CONTAINER_KEYS, COUNTS.map(str)),
     st.builds(
@@ -60,7 +65,7 @@ SIMPLE: st.SearchStrategy[Action] = st.one_of(
     st.builds(Apply, MANY_PODS),
     st.builds(Delete, NAMED, st.none() | SECONDS, st.booleans()),
     st.builds(Resize, CONTAINER_KEYS, resources()),
-    st.builds(RestartAgent, SECONDS, st.booleans()),
+    st.builds(RestartAgent, SECONDS),
     st.builds(RestartRuntime, SECONDS),
     st.builds(Offline, CPUS),
     st.builds(Online, CPUS),

@@ -199,13 +199,12 @@ def test_a_resize_that_is_refused_changes_nothing() -> None:
     assert [subject for subject, _ in told] == ["default/a/c", "default/none/c", "default/a/none"]
 
 
-@pytest.mark.parametrize("kill", [True, False])
-def test_the_agent_is_restarted(kill: bool) -> None:
+def test_the_agent_is_restarted() -> None:
     """What comes meanwhile gets its cpus afterwards; a restart that was asked for is no fault."""
     report = good(
         Apply((pod("a", 2000),)),
         Wait(1),
-        RestartAgent(away_s=3.0, kill=kill),
+        RestartAgent(away_s=3.0),
         Apply((pod("b", 2000),)),
         Wait(2),
         count("b", 8),

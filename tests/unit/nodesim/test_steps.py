@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from nodesim.actions import (
+    UNTIMED_FAULTS,
     Action,
     Apply,
     Break,
@@ -70,7 +71,7 @@ def refused(*steps: object) -> BadField:
         ),
         (Resize(CONTAINER, Resources()), {"resize": {"container": CONTAINER, "resources": {}}}),
         (RestartAgent(), {"restart-agent": None}),
-        (RestartAgent(1.0, kill=True), {"restart-agent": {"away": 1, "kill": True}}),
+        (RestartAgent(1.0), {"restart-agent": {"away": 1}}),
         (RestartRuntime(), {"restart-runtime": {}}),
         (RestartRuntime(2.0), {"restart-runtime": {"away": 2}}),
         (Offline(CpuSet.parse("3-5")), {"offline": "3-5"}),
@@ -178,9 +179,8 @@ def test_a_missing_file_of_pods_is_refused() -> None:
             {"resize": {"container": CONTAINER, "resources": {"limits": {"cpu": "x"}}}},
         ),
         ("step 1, restart-agent", "a mapping", {"restart-agent": 5}),
-        ("step 1, restart-agent", "only away, kill", {"restart-agent": {"after": 5}}),
+        ("step 1, restart-agent", "only away", {"restart-agent": {"after": 5}}),
         ("step 1, restart-agent.away", "a number", {"restart-agent": {"away": "1s"}}),
-        ("step 1, restart-agent.kill", "true or false", {"restart-agent": {"kill": 1}}),
         ("step 1, restart-runtime", "only away", {"restart-runtime": {"kill": True}}),
         ("step 1, offline", "a cpu list", {"offline": None}),
         ("step 1, offline", "a cpu list", {"offline": "3-"}),
@@ -196,6 +196,14 @@ def test_a_missing_file_of_pods_is_refused() -> None:
             "step 1, break.event",
             "CREATE_CONTAINER",
             {"break": {"fault": "cut", "event": "CreateContainer"}},
+        ),
+        *(
+            (
+                "step 1, break.event",
+                "strikes no single event",
+                {"break": {"fault": kind.value, "event": "CREATE_CONTAINER"}},
+            )
+            for kind in UNTIMED_FAULTS
         ),
         ("step 1, break.count", "a whole number", {"break": {"fault": "cut", "count": 1.5}}),
         ("step 1, break.seconds", "a number", {"break": {"fault": "delay", "seconds": "1"}}),
