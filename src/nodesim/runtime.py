@@ -15,13 +15,16 @@ from typing import Any, TypeVar
 
 from nodesim import clock
 from nodesim.actions import FaultKind
+from nodesim.event_feed import EventFeed
 from nodesim.faults import Faults
+from nodesim.inventory import Inventory
 from nodesim.kernel import Kernel
 from nodesim.kubernetes import CgroupDriver
 from nodesim.observer import CriError, Mishap, Observer, RuntimeAway
 from nodesim.plugins import Answer, EventFailed, Plugins
 from nodesim.records import Container, Phase, Sandbox
 from nodesim.runtimes import RuntimeKind
+from nodesim.updates import Updates
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import Event, messages
 from weka_cpuset.engine import CpuSet
@@ -38,10 +41,6 @@ START_S = 0.010
 """From the START event to RUNNING (10 ms)."""
 EXIT_NOTICE_S = 0.015
 """From the end of a process to its Stop event (within 20 ms)."""
-UPDATE_S = 0.010
-"""One update of a running container: a call of runc (10 ms)."""
-RECORD_S = 0.0025
-"""One update of a container that does not run (2 to 3 ms)."""
 
 
 class Runtime:
@@ -53,17 +52,11 @@ class Runtime:
         kernel: What it applies cpusets to.
         faults: What is broken on purpose.
         observer: Who is told of everything.
-
-    Attributes:
-        events: How many lifecycle events there were.
-        updates: How many updates of other containers were applied.
     """
 
     def __init__(
         self, kind: RuntimeKind, socket: Path, kernel: Kernel, faults: Faults, observer: Observer
     ) -> None:
-        self.events = 0
-        self.updates = 0
         self._kind = kind
         self._socket = socket
         self._kernel = kernel
@@ -71,15 +64,13 @@ class Runtime:
         self._observer = observer
         self._driver = CgroupDriver.CGROUPFS
         self._numbers = itertools.count(1)
-        self._sandboxes: dict[str, Sandbox] = {}
-        self._containers: dict[str, Container] = {}
-        self._coming: dict[str, Container] = {}
-        self._known: set[str] = set()
+        self._inventory = Inventory()
+        self._updates = Updates(self._inventory, kernel, faults, observer)
+        self._feed = EventFeed(self._present, self._inventory, self._updates, faults, observer)
         self._delivered_before = 0
         # In order: what ends them all together must do so in the same order each time.
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._plugins: Plugins | None = None
-        self._swapped: list[tuple[Event, Sandbox, Container | None]] = []
 
     @property
     def delivered(self) -> int:
@@ -88,14 +79,24 @@ class Runtime:
         return self._delivered_before + now
 
     @property
+    def events(self) -> int:
+        """How many lifecycle events there were."""
+        return self._feed.events
+
+    @property
+    def updates(self) -> int:
+        """How many updates of other containers were applied."""
+        return self._updates.applied
+
+    @property
     def containers(self) -> Iterable[Container]:
         """All containers on record."""
-        return self._containers.values()
+        return self._inventory.containers.values()
 
     @property
     def sandboxes(self) -> Iterable[Sandbox]:
         """All sandboxes on record."""
-        return self._sandboxes.values()
+        return self._inventory.sandboxes.values()
 
     @property
     def is_busy(self) -> bool:
@@ -104,7 +105,7 @@ class Runtime:
 
     def find(self, path: str) -> Container | None:
         """Return the container of a cgroup."""
-        return self._containers.get(path.rpartition(":")[2].rpartition("/")[2])
+        return self._inventory.find(path)
 
     # ---- its own life ----
 
@@ -114,10 +115,9 @@ class Runtime:
             return
         self._plugins = Plugins(self._kind, self._faults, self)
         self._plugins.open(self._socket)
-        for container in self.containers:
-            if container.phase is Phase.EXITED:
-                container.show()
-                self._observer.noticed(container)
+        for container in self._inventory.in_phase(Phase.EXITED):
+            container.show()
+            self._observer.noticed(container)
 
     def stop(self) -> None:
         """End it at once; containers live on, calls under way fail."""
@@ -128,18 +128,15 @@ class Runtime:
         self._plugins = None
         for task in self._tasks:
             task.cancel()
-        # What a new runtime is not told when it looks around is never told to plugins.
-        self._known.clear()
-        self._swapped.clear()
-        for container in self.containers:
-            if container.phase is Phase.STARTING:
-                self._exit(container, 128)
+        self._feed.forget()
+        for container in self._inventory.in_phase(Phase.STARTING):
+            self._exit(container, 128)
 
     # ---- CRI ----
 
     def sandbox_of(self, uid: str) -> str:
         """Return the id of a pod's sandbox; empty if it has none."""
-        return next((one.id for one in self.sandboxes if one.spec.uid == uid), "")
+        return self._inventory.sandbox_of(uid)
 
     async def run_pod_sandbox(self, spec: PodSpec) -> str:
         """Start a pod's sandbox.
@@ -162,7 +159,7 @@ class Runtime:
             CriError: It could not be created, or a plugin refused it.
             RuntimeAway: The runtime is not there.
         """
-        return await self._call(self._create(self._sandbox(sandbox_id), spec))
+        return await self._call(self._create(self._inventory.sandbox(sandbox_id), spec))
 
     async def start_container(self, container_id: str) -> None:
         """Start a created container.
@@ -171,7 +168,7 @@ class Runtime:
             CriError: It could not be started, or is not there.
             RuntimeAway: The runtime is not there.
         """
-        await self._call(self._start(self._container(container_id)))
+        await self._call(self._start(self._inventory.container(container_id)))
 
     async def stop_container(self, container_id: str, grace_s: float) -> None:
         """Stop a container, if it is there.
@@ -183,8 +180,8 @@ class Runtime:
         Raises:
             RuntimeAway: The runtime is not there.
         """
-        if container_id in self._containers:
-            await self._call(self._stop(self._containers[container_id], grace_s))
+        if container_id in self._inventory.containers:
+            await self._call(self._stop(self._inventory.containers[container_id], grace_s))
 
     async def remove_container(self, container_id: str) -> None:
         """Remove a container, if it is there.
@@ -192,8 +189,8 @@ class Runtime:
         Raises:
             RuntimeAway: The runtime is not there.
         """
-        if container_id in self._containers:
-            await self._call(self._remove(self._containers[container_id]))
+        if container_id in self._inventory.containers:
+            await self._call(self._remove(self._inventory.containers[container_id]))
 
     async def stop_pod_sandbox(self, sandbox_id: str) -> None:
         """Stop all of a pod, if it is there.
@@ -201,8 +198,8 @@ class Runtime:
         Raises:
             RuntimeAway: The runtime is not there.
         """
-        if sandbox_id in self._sandboxes:
-            await self._call(self._stop_sandbox(self._sandboxes[sandbox_id]))
+        if sandbox_id in self._inventory.sandboxes:
+            await self._call(self._stop_sandbox(self._inventory.sandboxes[sandbox_id]))
 
     async def remove_pod_sandbox(self, sandbox_id: str) -> None:
         """Remove all of a pod, if it is there.
@@ -210,8 +207,8 @@ class Runtime:
         Raises:
             RuntimeAway: The runtime is not there.
         """
-        if sandbox_id in self._sandboxes:
-            await self._call(self._remove_sandbox(self._sandboxes[sandbox_id]))
+        if sandbox_id in self._inventory.sandboxes:
+            await self._call(self._remove_sandbox(self._inventory.sandboxes[sandbox_id]))
 
     async def update_container_resources(self, container_id: str, resources: Resources) -> None:
         """Change a container's resources.
@@ -220,16 +217,16 @@ class Runtime:
             CriError: A plugin refused it; nothing has changed. Or it is not there.
             RuntimeAway: The runtime is not there.
         """
-        await self._call(self._update(self._container(container_id), resources))
+        await self._call(self._update(self._inventory.container(container_id), resources))
 
     # ---- how the calls work ----
 
     async def _run_pod_sandbox(self, spec: PodSpec) -> str:
         sandbox = Sandbox.make(f"sandbox-{next(self._numbers):06}", spec, self._driver)
         await asyncio.sleep(SANDBOX_S)
-        self._sandboxes[sandbox.id] = sandbox
-        self._known.add(sandbox.id)
-        await self._tell(Event.RUN_POD_SANDBOX, sandbox)
+        self._inventory.sandboxes[sandbox.id] = sandbox
+        self._inventory.told.add(sandbox.id)
+        await self._feed.tell(Event.RUN_POD_SANDBOX, sandbox)
         return sandbox.id
 
     async def _create(self, sandbox: Sandbox, spec: ContainerSpec) -> str:
@@ -237,10 +234,10 @@ class Runtime:
             raise CriError(f"sandbox container {sandbox.id} is not running")
         container_id = f"container-{next(self._numbers):06}"
         container = Container.make(container_id, sandbox, spec, self._driver)
-        self._known.add(container.id)
-        self._coming[container.id] = container
+        self._inventory.told.add(container.id)
+        self._inventory.coming[container.id] = container
         try:
-            async with self._there.turn():
+            async with self._present().turn():
                 answer = await self._ask_create(container)
                 await self.apply(answer.updates, triggered=True)
             container.answered = bool(answer.cpus)
@@ -251,24 +248,24 @@ class Runtime:
             if self._faults.strikes(FaultKind.FAIL_CREATE, "CREATE_CONTAINER", container.label):
                 raise CriError("no space left on device")
         except CriError:
-            await self._tell_stop(container)
-            await self._tell(Event.REMOVE_CONTAINER, sandbox, container)
+            await self._feed.tell_stop(container)
+            await self._feed.tell(Event.REMOVE_CONTAINER, sandbox, container)
             raise
         finally:
-            del self._coming[container.id]
+            del self._inventory.coming[container.id]
         container.enter(Phase.CREATED)
-        self._containers[container.id] = container
+        self._inventory.containers[container.id] = container
         sandbox.containers.append(container)
-        await self._tell(Event.POST_CREATE_CONTAINER, sandbox, container)
+        await self._feed.tell(Event.POST_CREATE_CONTAINER, sandbox, container)
         return container.id
 
     async def _ask_create(self, container: Container) -> Answer:
-        self._count(Event.CREATE_CONTAINER, container.label)
+        self._feed.count(Event.CREATE_CONTAINER, container.label)
         request = messages.CreateContainerRequest(
             pod=container.sandbox.message, container=container.message
         )
         try:
-            return await self._there.create(request)
+            return await self._present().create(request)
         except EventFailed as failed:
             raise CriError(failed.problem, by_plugin=True) from failed
 
@@ -293,7 +290,7 @@ class Runtime:
         # Plugins are told of the next stop, also if they were told of one before the start.
         container.stop_told = False
         self._observer.made(container)
-        await self._tell(Event.START_CONTAINER, container.sandbox, container)
+        await self._feed.tell(Event.START_CONTAINER, container.sandbox, container)
         await asyncio.sleep(START_S)
         if container.phase is not Phase.STARTING:
             return
@@ -303,7 +300,7 @@ class Runtime:
             container.death = loop.call_later(
                 container.spec.life_s, self._exit, container, container.spec.exit_code
             )
-        await self._tell(Event.POST_START_CONTAINER, container.sandbox, container)
+        await self._feed.tell(Event.POST_START_CONTAINER, container.sandbox, container)
         self._observer.started(container)
 
     async def _stop(self, container: Container, grace_s: float) -> None:
@@ -315,19 +312,17 @@ class Runtime:
             self._exit(container, 143 if container.spec.heeds_term else 137)
             await asyncio.sleep(EXIT_NOTICE_S)
         # A container that was never started stays created.
-        await self._tell_stop(container)
+        await self._feed.tell_stop(container)
 
     async def _remove(self, container: Container) -> None:
-        if container.id not in self._containers:
+        if container.id not in self._inventory.containers:
             return
         await self._stop(container, 0)
         container.removing = True
         if not self._kind.shows_late:
             container.message.state = messages.ContainerState.CONTAINER_UNKNOWN
-        await self._tell(Event.REMOVE_CONTAINER, container.sandbox, container)
-        if self._containers.pop(container.id, None) is not None:
-            container.sandbox.containers.remove(container)
-        self._known.discard(container.id)
+        await self._feed.tell(Event.REMOVE_CONTAINER, container.sandbox, container)
+        self._inventory.drop_container(container)
         self._kernel.remove(container.path)
 
     async def _stop_sandbox(self, sandbox: Sandbox) -> None:
@@ -336,27 +331,26 @@ class Runtime:
                 await self._stop(container, 0)
         if not sandbox.stopped:
             sandbox.stopped = True
-            await self._tell(Event.STOP_POD_SANDBOX, sandbox)
+            await self._feed.tell(Event.STOP_POD_SANDBOX, sandbox)
 
     async def _remove_sandbox(self, sandbox: Sandbox) -> None:
         await self._stop_sandbox(sandbox)
         for container in tuple(sandbox.containers):
-            async with self._there.calling():
+            async with self._present().calling():
                 await self._remove(container)
-        if sandbox.id in self._sandboxes:
-            await self._tell(Event.REMOVE_POD_SANDBOX, sandbox)
-            self._sandboxes.pop(sandbox.id, None)
-            self._known.discard(sandbox.id)
+        if sandbox.id in self._inventory.sandboxes:
+            await self._feed.tell(Event.REMOVE_POD_SANDBOX, sandbox)
+            self._inventory.drop_sandbox(sandbox)
 
     async def _update(self, container: Container, resources: Resources) -> None:
         linux = container.resized(resources)
         request = messages.UpdateContainerRequest(
             pod=container.sandbox.message, container=container.message, linux_resources=linux
         )
-        async with self._there.turn():
-            self._count(Event.UPDATE_CONTAINER, container.label)
+        async with self._present().turn():
+            self._feed.count(Event.UPDATE_CONTAINER, container.label)
             try:
-                answer = await self._there.update(request)
+                answer = await self._present().update(request)
             except EventFailed as failed:
                 raise CriError(failed.problem, by_plugin=True) from failed
             await self.apply(answer.updates, triggered=True)
@@ -366,8 +360,8 @@ class Runtime:
                 self._observer.mishap(container, mishap)
             container.resize(resources, linux)
             self._observer.resized(container, resources, answered=bool(answer.cpus))
-            await self._set(container, answer.cpus, answer.mems)
-        await self._tell(Event.POST_UPDATE_CONTAINER, container.sandbox, container)
+            await self._updates.set(container, answer.cpus, answer.mems)
+        await self._feed.tell(Event.POST_UPDATE_CONTAINER, container.sandbox, container)
 
     # ---- for the plugins' side ----
 
@@ -383,25 +377,15 @@ class Runtime:
         Returns:
             Whether all succeeded that may not fail silently.
         """
-        succeeded = True
-        for update in updates:
-            container = self._containers.get(update.container_id)
-            if container is None and update.container_id in self._coming:
-                self._coming[update.container_id].passed_over = True
-            if container is not None:
-                self.updates += 1
-                cpu = update.linux.resources.cpu
-                done = await self._set(container, cpu.cpus, cpu.mems)
-                succeeded &= done or update.ignore_failure or triggered
-        return succeeded
+        return await self._updates.apply(updates, triggered=triggered)
 
     def snapshot(self) -> tuple[Sequence[messages.PodSandbox], Sequence[messages.Container]]:
         """List all pods, and the containers that are created or run."""
         live = [one for one in self.containers if one.phase is not Phase.EXITED]
-        self._known.update(one.id for one in live)
+        self._inventory.told.update(one.id for one in live)
         for container in live:
             container.stop_told = False
-        for container in self._coming.values():
+        for container in self._inventory.coming.values():
             container.passed_over = True
             self._observer.mishap(container, Mishap.UNASKED)
         return [one.message for one in self.sandboxes], [one.message for one in live]
@@ -416,8 +400,8 @@ class Runtime:
 
     # ---- inside ----
 
-    @property
-    def _there(self) -> Plugins:
+    def _present(self) -> Plugins:
+        """Return the plugins' side; raise RuntimeAway if the runtime is not there."""
         if self._plugins is None:
             raise RuntimeAway
         return self._plugins
@@ -444,37 +428,6 @@ class Runtime:
         async with plugins.calling():
             return await work
 
-    async def _set(self, container: Container, cpus: str, mems: str) -> bool:
-        """Apply one cpuset; tell whether that succeeded."""
-        running = container.phase is Phase.RUNNING
-        await asyncio.sleep(UPDATE_S if running else RECORD_S)
-        if container.removing:
-            return False
-        if self._faults.strikes(FaultKind.FAIL_UPDATE, "", container.label):
-            self._observer.mishap(container, Mishap.FAILED)
-            return False
-        before = (container.cpus, container.mems)
-        container.pin(cpus, mems)
-        if container.phase is Phase.STARTING:
-            self._observer.mishap(container, Mishap.START)
-        if container.phase is not Phase.RUNNING:
-            return True
-        if self._faults.strikes(FaultKind.LOSE_UPDATE, "", container.label):
-            self._observer.mishap(container, Mishap.LOST)
-            return True
-        return self._enforce(container, before)
-
-    def _enforce(self, container: Container, before: tuple[str, str]) -> bool:
-        """Give a container what is on record; roll the record back if the kernel says no."""
-        cpus = CpuSet.parse(container.cpus) if container.cpus else CpuSet.EMPTY
-        mems = CpuSet.parse(container.mems) if container.mems else CpuSet.EMPTY
-        try:
-            self._kernel.set(container.path, cpus, mems)
-        except OSError:
-            container.pin(*before)
-            return False
-        return True
-
     def _exit(self, container: Container, code: int) -> None:
         """Let a container's process end."""
         if container.phase not in (Phase.RUNNING, Phase.STARTING):
@@ -497,79 +450,10 @@ class Runtime:
         """Notice the end of a process, which trails it."""
         await asyncio.sleep(EXIT_NOTICE_S)
         self._observer.noticed(container)
-        await self._tell_stop(container)
-
-    async def _tell_stop(self, container: Container) -> None:
-        """Tell plugins once that a container has stopped, and apply what they answer."""
-        if container.stop_told or container.id not in self._known:
-            return
-        container.stop_told = True
-        self._count(Event.STOP_CONTAINER, container.label)
-        if self._faults.strikes(FaultKind.SWAP, "STOP_CONTAINER", container.label):
-            self._swapped.append((Event.STOP_CONTAINER, container.sandbox, container))
-            return
-        async with self._there.turn():
-            await self._deliver_stop(container)
-            await self._deliver_swapped()
-
-    async def _tell(
-        self, event: Event, sandbox: Sandbox, container: Container | None = None
-    ) -> None:
-        """Tell plugins of an event that needs no answer."""
-        subject = sandbox if container is None else container
-        self._count(event, sandbox.spec.key if container is None else container.label)
-        if subject.id not in self._known:
-            return
-        if self._faults.strikes(FaultKind.SWAP, event.name, sandbox.spec.key):
-            self._swapped.append((event, sandbox, container))
-            return
-        async with self._there.turn():
-            await self._there.tell(event, sandbox.message, _message(container))
-            await self._deliver_swapped()
-
-    async def _deliver_stop(self, container: Container) -> None:
-        # Once a sandbox is gone from the record its events carry nothing but its id.
-        sandbox = container.sandbox
-        pod = (
-            sandbox.message if sandbox.id in self._sandboxes else messages.PodSandbox(id=sandbox.id)
-        )
-        request = messages.StopContainerRequest(pod=pod, container=container.message)
-        answer = await self._there.stop(request)
-        if container.phase is Phase.EXITED:
-            container.show()
-        await self.apply(answer.updates, triggered=True)
-
-    async def _deliver_swapped(self) -> None:
-        """Deliver the events that were held back until another one had passed."""
-        swapped, self._swapped = self._swapped, []
-        for event, sandbox, container in swapped:
-            if event is Event.STOP_CONTAINER and container is not None:
-                await self._deliver_stop(container)
-            else:
-                await self._there.tell(event, sandbox.message, _message(container))
-
-    def _count(self, event: Event, subject: str) -> None:
-        self.events += 1
-        self._observer.event(event, subject)
-
-    def _sandbox(self, sandbox_id: str) -> Sandbox:
-        try:
-            return self._sandboxes[sandbox_id]
-        except KeyError:
-            raise CriError(f"sandbox {sandbox_id} not found") from None
-
-    def _container(self, container_id: str) -> Container:
-        try:
-            return self._containers[container_id]
-        except KeyError:
-            raise CriError(f"container {container_id} not found") from None
+        await self._feed.tell_stop(container)
 
 
 def _check_created(container: Container) -> None:
     """Refuse to start what runs or has ended."""
     if container.phase is not Phase.CREATED:
         raise CriError(f"container is in {container.phase.name} state")
-
-
-def _message(container: Container | None) -> messages.Container | None:
-    return None if container is None else container.message

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Final
 
 from nodesim import runtime as simulated
+from nodesim import updates
 from nri import Event
 from tests.e2e import packages
 from tests.e2e.containerd import Containerd
@@ -34,8 +35,8 @@ CONSTANTS: Final = {
     "TASK_S": simulated.TASK_S,
     "START_S": simulated.START_S,
     "EXIT_NOTICE_S": simulated.EXIT_NOTICE_S,
-    "UPDATE_S": simulated.UPDATE_S,
-    "RECORD_S": simulated.RECORD_S,
+    "UPDATE_S": updates.UPDATE_S,
+    "RECORD_S": updates.RECORD_S,
 }
 
 Measured = dict[str, list[float]]

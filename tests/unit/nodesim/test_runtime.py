@@ -7,11 +7,11 @@ import pytest
 
 from nodesim import clock
 from nodesim.actions import Fault, FaultKind
-from nodesim.observer import CriError, Mishap, RuntimeAway
+from nodesim.observer import CriError, RuntimeAway
 from nodesim.runtimes import RUNTIMES
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import messages
-from tests.unit.nodesim.hosts import ALL, POD, Plugin, host
+from tests.unit.nodesim.hosts import ALL, POD, host
 from weka_cpuset.engine import CpuSet
 
 
@@ -77,45 +77,6 @@ def test_removal_of_a_whole_pod_has_containerds_order() -> None:
         "REMOVE c3",
         "REMOVE_POD pod",
     ]
-
-
-def test_an_update_in_the_start_window_is_recorded_and_lost() -> None:
-    """The record has the new cpus, the kernel the old ones, and the observer is told."""
-
-    async def main() -> None:
-        async with host() as here:
-            sandbox = await here.runtime.run_pod_sandbox(POD)
-            first = await here.runtime.create_container(sandbox, POD.containers[0])
-            starting = asyncio.create_task(here.runtime.start_container(first))
-            await asyncio.sleep(0.052)
-            here.plugin.updates = [messages.cpu_update(first, "5", "")]
-            second = await here.runtime.create_container(sandbox, POD.containers[0])
-            await starting
-            assert one("1") == here.cpus(first)
-            assert {"5", "1"} == {container.cpus for container in here.runtime.containers}
-            assert here.notes.mishaps == [Mishap.START]
-            # Any later update of the same container repairs it.
-            here.plugin.updates = [messages.cpu_update(first, "5", "")]
-            await here.runtime.stop_container(second, 0)
-            assert one("5") == here.cpus(first)
-
-    clock.run(main())
-
-
-def test_an_update_before_the_start_counts() -> None:
-    """A created container starts with what is on record."""
-
-    async def main() -> None:
-        async with host() as here:
-            sandbox = await here.runtime.run_pod_sandbox(POD)
-            first = await here.runtime.create_container(sandbox, POD.containers[0])
-            here.plugin.updates = [messages.cpu_update(first, "5", "")]
-            await here.runtime.create_container(sandbox, POD.containers[0])
-            await here.runtime.start_container(first)
-            assert one("5") == here.cpus(first)
-            assert here.notes.mishaps == []
-
-    clock.run(main())
 
 
 def test_a_refused_creation_is_undone_by_stop_and_remove() -> None:
@@ -266,20 +227,6 @@ def test_a_resize_without_an_answer_keeps_the_cpuset() -> None:
     clock.run(main())
 
 
-def test_a_failed_update_rolls_the_record_back() -> None:
-    """An update with a cpu that does not exist changes neither record nor kernel."""
-
-    async def main() -> None:
-        async with host() as here:
-            _, first = await here.running()
-            here.plugin.updates = [messages.cpu_update(first, "77", "")]
-            await here.running()
-            assert one("1") == here.cpus(first)
-            assert {"1"} == {container.cpus for container in here.runtime.containers}
-
-    clock.run(main())
-
-
 @pytest.mark.parametrize(("kind", "creates"), [("containerd-1.7", False), ("containerd-2.1", True)])
 def test_a_container_in_a_stopped_pod_is_created_by_new_releases_only(
     kind: str, creates: bool
@@ -310,39 +257,6 @@ def test_a_container_that_runs_or_has_ended_cannot_be_started() -> None:
             await here.runtime.stop_container(container, 0)
             with pytest.raises(CriError, match="EXITED"):
                 await here.runtime.start_container(container)
-
-    clock.run(main())
-
-
-def test_a_created_container_that_was_stopped_can_still_start_and_stop() -> None:
-    """It stays created; plugins are told of both stops."""
-
-    async def main() -> None:
-        async with host() as here:
-            sandbox = await here.runtime.run_pod_sandbox(POD)
-            container = await here.runtime.create_container(sandbox, POD.containers[0])
-            await here.runtime.stop_container(container, 0)
-            await here.runtime.start_container(container)
-            await here.runtime.stop_container(container, 0)
-            assert here.plugin.heard.count(f"STOP {container}") == 2
-
-    clock.run(main())
-
-
-def test_a_plugin_that_was_shown_a_container_hears_of_its_stop() -> None:
-    """Also if that container had been stopped, without ever having run, before it connected."""
-
-    async def main() -> None:
-        async with host() as here:
-            sandbox = await here.runtime.run_pod_sandbox(POD)
-            container = await here.runtime.create_container(sandbox, POD.containers[0])
-            await here.runtime.stop_container(container, 0)
-            late = Plugin(cpus="")
-            connection = await here.connect(late, "60")
-            await here.runtime.remove_pod_sandbox(sandbox)
-            assert late.synced == [[sandbox, container]]
-            assert f"STOP {container}" in late.heard
-            connection.abort()
 
     clock.run(main())
 
@@ -407,45 +321,5 @@ def test_a_container_that_is_stopped_while_it_starts_never_runs() -> None:
             events = [line.split()[0] for line in here.plugin.heard if container in line]
             assert events == ["CREATE", "POST_CREATE", "START", "STOP"]
             assert here.notes.exits == [137]
-
-    clock.run(main())
-
-
-def test_a_stop_that_comes_late_comes_after_the_next_event() -> None:
-    """And its answer is applied all the same."""
-
-    async def main() -> None:
-        async with host() as here:
-            _, stays = await here.running()
-            sandbox, stops = await here.running()
-            here.faults.arm(Fault(FaultKind.SWAP, event="STOP_CONTAINER"))
-            here.plugin.heard.clear()
-            here.plugin.updates = [messages.cpu_update(stays, "6", "")]
-            await here.runtime.stop_container(stops, 0)
-            assert here.plugin.heard == []
-            await here.runtime.stop_pod_sandbox(sandbox)
-            assert here.plugin.heard == [f"STOP_POD {sandbox}", f"STOP {stops}"]
-            assert one("6") == here.cpus(stays)
-
-    clock.run(main())
-
-
-def test_an_update_that_fails_changes_neither_record_nor_kernel() -> None:
-    """The observer is told; the next update works."""
-
-    async def main() -> None:
-        async with host() as here:
-            _, first = await here.running()
-            sandbox, second = await here.running()
-            here.faults.arm(Fault(FaultKind.FAIL_UPDATE))
-            here.plugin.updates = [messages.cpu_update(first, "5", "")]
-            await here.runtime.stop_container(second, 0)
-            assert one("1") == here.cpus(first)
-            assert {"1"} == {container.cpus for container in here.runtime.containers}
-            assert here.notes.mishaps == [Mishap.FAILED]
-            third = await here.runtime.create_container(sandbox, POD.containers[0])
-            here.plugin.updates = [messages.cpu_update(first, "5", "")]
-            await here.runtime.stop_container(third, 0)
-            assert one("5") == here.cpus(first)
 
     clock.run(main())

@@ -29,6 +29,7 @@ from nodesim.actions import (
     Scenario,
     Wait,
 )
+from nodesim.event_feed import EventFeed
 from nodesim.kernel import Kernel
 from nodesim.kubelet import Kubelet, PodWorker
 from nodesim.report import Entry, EntryKind, Report
@@ -354,11 +355,11 @@ def test_a_task_that_does_not_end_is_found(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_ledger_that_forgets_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The agent is told of no end at all: its ledger keeps what is gone."""
 
-    async def quiet(_runtime: Runtime, *_args: object) -> None:
+    async def quiet(_feed: EventFeed, *_args: object) -> None:
         """Tell nobody."""
 
-    monkeypatch.setattr(Runtime, "_tell_stop", quiet)
-    monkeypatch.setattr(Runtime, "_tell", quiet)
+    monkeypatch.setattr(EventFeed, "tell_stop", quiet)
+    monkeypatch.setattr(EventFeed, "tell", quiet)
     found = problems(play(Apply((pod("a", 2000),)), Wait(1), Delete(("*",))))
     assert any("in the ledger" in one for one in found)
     assert any("missing in the ledger's pool" in one for one in found)
