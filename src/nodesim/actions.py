@@ -230,6 +230,19 @@ def laid_out(actions: Iterable[Action]) -> Iterator[Action]:
             yield action
 
 
+class OtherPluginKind(StrEnum):
+    """What a second plugin does. Each hears of everything."""
+
+    NONE = "none"
+    """There is no second plugin."""
+    QUIET = "quiet"
+    """It answers at once, and wants nothing."""
+    SLOW = "slow"
+    """It takes its time, and wants nothing."""
+    PINNING = "pinning"
+    """It sets the cpus of new containers, as the agent does: the runtime creates none then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A whole simulation.
@@ -240,6 +253,7 @@ class Scenario:
         settings: Settings of the agent by dotted key, as in its settings file.
         actions: What is done, in order.
         tail_s: How long the simulation goes on after the last action, in seconds.
+        other_plugin: Which plugin there is beside the agent.
     """
 
     machine: str
@@ -247,3 +261,4 @@ class Scenario:
     runtime: str = "containerd-2.1"
     settings: tuple[tuple[str, str], ...] = ()
     tail_s: float = 5.0
+    other_plugin: OtherPluginKind = OtherPluginKind.NONE

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nodesim import kubernetes, machines, runtimes
-from nodesim.actions import Fault, FaultKind, Scenario
+from nodesim.actions import Fault, FaultKind, OtherPluginKind, Scenario
 from nodesim.agent import AgentProcess, LogLines
 from nodesim.checker import (
     AUDIT_DEADLINE_S,
@@ -24,6 +24,7 @@ from nodesim.faults import Faults
 from nodesim.kernel import Kernel
 from nodesim.kubelet import Kubelet, PodPhase
 from nodesim.observer import Mishap
+from nodesim.other_plugin import OtherPlugin
 from nodesim.records import Container, Phase
 from nodesim.report import Entry, EntryKind, Occupant, Violation
 from nodesim.runtime import Runtime
@@ -93,6 +94,7 @@ class Host:
         self.last_event_s = 0.0
         self._tell = tell
         self._settings = settings.load(None, {}, dict(scenario.settings))
+        self._other_kind = scenario.other_plugin
         self._demands: dict[str, Demand | None] = {}
         self._plugged_s = -math.inf
         self._seen: dict[str, CpuSet] = {}
@@ -125,12 +127,17 @@ class Host:
             self.kernel,
             self._agent_ended,
         )
+        first = CpuSet.of([self.online.lowest])
+        self.other_plugin = OtherPlugin(self._other_kind, socket, first, self.leaped)
         self.runtime.start()
+        if self._other_kind is not OtherPluginKind.NONE:
+            self.other_plugin.start()
         self.agent.start()
 
     async def stop(self) -> None:
         """End everything where it is."""
         await self.agent.end()
+        await self.other_plugin.end()
         self.kubelet.close()
         self.runtime.stop()
 
@@ -236,15 +243,20 @@ class Host:
             self._changed(path, self.checker.fell_back)
 
     def leaped(self, seconds: float) -> None:
-        """The clock has leaped: nobody had that time.
+        """The clock has leaped, or all wait for another plugin: nobody had that time.
 
         Args:
-            seconds: How far it leaped.
+            seconds: How long it is.
         """
         self._plugged_s += seconds
         self.checker.leaped(seconds)
 
     # ---- what the runtime tells ----
+
+    @property
+    def placer(self) -> str:
+        """Name of the plugin that places containers: the agent's."""
+        return self._settings.nri.name
 
     def event(self, event: Event, subject: str) -> None:
         """A lifecycle event happens."""
@@ -331,6 +343,8 @@ class Host:
             self.at_work.set()
             self.checker.agent_synchronized()
             self.note(EntryKind.AGENT, "agent", "synchronized")
+        else:
+            self.note(EntryKind.RUNTIME, f"plugin {name}", "synchronized")
 
     def plugin_left(self, name: str, reason: str) -> None:
         """A plugin is gone."""
@@ -339,6 +353,8 @@ class Host:
             self.at_work.clear()
             self.checker.agent_left()
             self.note(EntryKind.AGENT, "agent", f"cut off: {reason}")
+        else:
+            self.note(EntryKind.RUNTIME, f"plugin {name}", f"cut off: {reason}")
 
     # ---- what the kubelet tells ----
 
@@ -347,6 +363,11 @@ class Host:
         self.counts.refused += 1
         self._refused_s[label] = self.tick()
         self.note(EntryKind.REFUSAL, label, reason)
+
+    def failed(self, label: str, reason: str) -> None:
+        """The runtime fails to create or start a container."""
+        self.tick()
+        self.note(EntryKind.RUNTIME, label, reason)
 
     def completed(self, key: str) -> None:
         """A pod has run to its own end."""

@@ -71,6 +71,9 @@ class PodWatcher(Protocol):
     def refused(self, label: str, reason: str) -> None:
         """The agent refuses a container."""
 
+    def failed(self, label: str, reason: str) -> None:
+        """The runtime fails to create or start a container."""
+
     def completed(self, key: str) -> None:
         """A pod has run to its own end."""
 
@@ -239,9 +242,12 @@ class PodWorker:
 
     def _failed(self, one: _Attempt, error: CriError) -> float:
         one.running = False
+        label = f"{self.spec.key}/{one.spec.name}"
         if error.by_plugin:
             one.refusal = error.problem
-            self._watcher.refused(f"{self.spec.key}/{one.spec.name}", error.problem)
+            self._watcher.refused(label, error.problem)
+        else:
+            self._watcher.failed(label, error.problem)
         one.retry_s = asyncio.get_running_loop().time() + RETRY_S
         return RETRY_S
 

@@ -45,7 +45,15 @@ class Mishap(Enum):
 
 
 class Observer(Protocol):
-    """Who is told of everything that happens."""
+    """Who is told of everything that happens, and tells which plugin matters."""
+
+    @property
+    def placer(self) -> str | None:
+        """Name of the plugin that places containers; None: any does.
+
+        What another plugin answers is no answer to where a container runs, and no fault
+        strikes it.
+        """
 
     def event(self, event: Event, subject: str) -> None:
         """A lifecycle event happens; plugins that subscribe are told."""

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 
 import nri
 from nodesim import clock
-from nodesim.actions import FaultKind
+from nodesim.actions import Fault, FaultKind
 from nodesim.faults import Faults
 from nodesim.locks import ReadWriteLock
 from nodesim.runtimes import RuntimeKind
@@ -48,13 +48,31 @@ class EventFailed(Exception):
         return self.problem
 
 
+class Conflict(EventFailed):
+    """Plugins contradict each other; what any of them wanted is not done.
+
+    Attributes:
+        dropped: The updates of other containers that nobody applies now.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.dropped: list[messages.ContainerUpdate] = []
+
+
 class Behind(Protocol):
     """What the plugins' side needs of the runtime behind it."""
+
+    @property
+    def placer(self) -> str | None:
+        """Name of the plugin that places containers; None: any does."""
 
     async def apply(self, updates: Iterable[messages.ContainerUpdate]) -> bool:
         """Apply updates one after the other; tell whether all succeeded."""
 
-    def snapshot(self) -> tuple[Sequence[messages.PodSandbox], Sequence[messages.Container]]:
+    def snapshot(
+        self, plugin: str
+    ) -> tuple[Sequence[messages.PodSandbox], Sequence[messages.Container]]:
         """List what is told to a plugin that synchronizes."""
 
     def plugin_synchronized(self, name: str) -> None:
@@ -94,26 +112,35 @@ class Answer:
         cpus: The cpus of the container at hand; empty: nobody said.
         mems: Its memory nodes, likewise.
         updates: Updates of other containers, in order.
-        replied: Whether any plugin has replied to a resize.
+        replied: The plugins that have replied, whatever they want.
     """
 
     cpus: str = ""
     mems: str = ""
     updates: list[messages.ContainerUpdate] = field(default_factory=list)
-    replied: bool = False
+    replied: set[str] = field(default_factory=set)
     _claims: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def claim(self, container_id: str, cpu: messages.LinuxCPU, plugin: str) -> None:
         """Note which fields of a container a plugin sets.
 
         Raises:
-            EventFailed: Another plugin, or the same one twice, has set one of them.
+            Conflict: Another plugin has set one of them.
         """
         for name, value in (("CPUSetCPUs", cpu.cpus), ("CPUSetMems", cpu.mems)):
             if value:
                 other = self._claims.setdefault((container_id, name), plugin)
                 if other != plugin:
-                    raise EventFailed(f"plugins {other!r} and {plugin!r} both tried to set {name}")
+                    raise Conflict(f"plugins {other!r} and {plugin!r} both tried to set {name}")
+
+    def places(self, container_id: str, plugin: str | None) -> bool:
+        """Tell whether a plugin, or any if None, sets a container's cpus."""
+        by = self._claims.get((container_id, "CPUSetCPUs"))
+        return by is not None and plugin in (None, by)
+
+    def has_reply_of(self, plugin: str | None) -> bool:
+        """Tell whether a plugin, or any if None, has replied."""
+        return bool(self.replied) if plugin is None else plugin in self.replied
 
     def adjust(self, container_id: str, cpu: messages.LinuxCPU, plugin: str) -> None:
         """Take a plugin's cpuset for the container at hand."""
@@ -192,9 +219,15 @@ class Plugins:
         own = request.container.id
         answer = Answer()
         event = Event.CREATE_CONTAINER
-        for peer, reply in await self._ask(event, own, lambda link: link.create_container(request)):
-            answer.adjust(own, reply.adjust.linux.resources.cpu, peer)
-            answer.update(reply.update, peer)
+        replies = await self._ask(event, own, lambda link: link.create_container(request))
+        try:
+            for peer, reply in replies:
+                answer.replied.add(peer)
+                answer.adjust(own, reply.adjust.linux.resources.cpu, peer)
+                answer.update(reply.update, peer)
+        except Conflict as conflict:
+            conflict.dropped = [one for _, reply in replies for one in reply.update]
+            raise
         if any(update.container_id == own for update in answer.updates):
             raise EventFailed(f"a plugin asked update of {own!r} during creation")
         return answer
@@ -209,7 +242,7 @@ class Plugins:
         answer = Answer()
         event = Event.UPDATE_CONTAINER
         for peer, reply in await self._ask(event, own, lambda link: link.update_container(request)):
-            answer.replied = True
+            answer.replied.add(peer)
             answer.update(reply.update, peer)
         for update in list(answer.updates):
             if update.container_id == own:
@@ -284,7 +317,7 @@ class Plugins:
         subject: str,
         send: Callable[[nri.PluginLink], Awaitable[_R]],
     ) -> list[_R]:
-        strikes = self._faults.strikes
+        strikes = self._strikes_on(peer)
         times = 2 if strikes(FaultKind.DUPLICATE, event.name, subject) else 1
         if strikes(FaultKind.CUT_BEFORE, event.name, subject):
             peer.cut()
@@ -304,6 +337,10 @@ class Plugins:
         except nri.NriError as lost:
             self._drop(peer, str(lost))
             return []
+
+    def _strikes_on(self, peer: _Peer) -> Callable[[FaultKind, str, str], Fault | None]:
+        """Return what tells whether a fault strikes: only the placer is struck."""
+        return self._faults.strikes if self._behind.placer in (None, peer.name) else _spare
 
     def _drop(self, peer: _Peer, reason: str) -> None:
         if peer in self._peers:
@@ -331,7 +368,7 @@ class Plugins:
     async def _synchronize(self, peer: _Peer) -> None:
         alone = contextlib.nullcontext() if self._sync_lock is None else self._sync_lock.writing()
         async with alone, self._event_lock:
-            pods, containers = self._behind.snapshot()
+            pods, containers = self._behind.snapshot(peer.name)
             chunk_bytes = 4 * 1024 * 1024 - 1024 if self._kind.splits_sync else WHOLE
             self._strike_synchronization(peer)
             try:
@@ -346,7 +383,7 @@ class Plugins:
         self._spawn(self._watch(peer), "watch a plugin")
 
     def _strike_synchronization(self, peer: _Peer) -> None:
-        strikes = self._faults.strikes
+        strikes = self._strikes_on(peer)
         if strikes(FaultKind.DELAY, "SYNCHRONIZE", peer.name):
             peer.link.hold()
         if strikes(FaultKind.CUT, "SYNCHRONIZE", peer.name):
@@ -368,3 +405,8 @@ class Plugins:
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
         return task
+
+
+def _spare(kind: FaultKind, event: str, subject: str) -> Fault | None:  # noqa: ARG001  # none strikes
+    """Strike nobody."""
+    return None

@@ -21,7 +21,7 @@ from nodesim.inventory import Inventory
 from nodesim.kernel import Kernel
 from nodesim.kubernetes import CgroupDriver
 from nodesim.observer import CriError, Mishap, Observer, RuntimeAway
-from nodesim.plugins import Answer, EventFailed, Plugins
+from nodesim.plugins import Answer, Conflict, EventFailed, Plugins
 from nodesim.records import Container, Phase, Sandbox
 from nodesim.runtimes import RuntimeKind
 from nodesim.updates import Updates
@@ -240,7 +240,7 @@ class Runtime:
             async with self._present().turn():
                 answer = await self._ask_create(container)
                 await self.apply(answer.updates, triggered=True)
-            container.answered = bool(answer.cpus)
+            container.answered = answer.places(container.id, self.placer)
             if not container.answered:
                 self._observer.mishap(container, Mishap.UNASKED)
             container.pin(answer.cpus, answer.mems)
@@ -266,6 +266,9 @@ class Runtime:
         )
         try:
             return await self._present().create(request)
+        except Conflict as conflict:
+            self._updates.drop(conflict.dropped)
+            raise CriError(conflict.problem) from conflict
         except EventFailed as failed:
             raise CriError(failed.problem, by_plugin=True) from failed
 
@@ -354,16 +357,23 @@ class Runtime:
             except EventFailed as failed:
                 raise CriError(failed.problem, by_plugin=True) from failed
             await self.apply(answer.updates, triggered=True)
-            if not answer.cpus:
+            answered = answer.places(container.id, self.placer)
+            if not answered:
                 container.answered = False
-                mishap = Mishap.LEFT_OUT if answer.replied else Mishap.UNANSWERED
+                replied = answer.has_reply_of(self.placer)
+                mishap = Mishap.LEFT_OUT if replied else Mishap.UNANSWERED
                 self._observer.mishap(container, mishap)
             container.resize(resources, linux)
-            self._observer.resized(container, resources, answered=bool(answer.cpus))
+            self._observer.resized(container, resources, answered=answered)
             await self._updates.set(container, answer.cpus, answer.mems)
         await self._feed.tell(Event.POST_UPDATE_CONTAINER, container.sandbox, container)
 
     # ---- for the plugins' side ----
+
+    @property
+    def placer(self) -> str | None:
+        """Name of the plugin that places containers; None: any does."""
+        return self._observer.placer
 
     async def apply(
         self, updates: Iterable[messages.ContainerUpdate], *, triggered: bool = False
@@ -379,13 +389,16 @@ class Runtime:
         """
         return await self._updates.apply(updates, triggered=triggered)
 
-    def snapshot(self) -> tuple[Sequence[messages.PodSandbox], Sequence[messages.Container]]:
-        """List all pods, and the containers that are created or run."""
+    def snapshot(
+        self, plugin: str
+    ) -> tuple[Sequence[messages.PodSandbox], Sequence[messages.Container]]:
+        """List for a plugin all pods, and the containers that are created or run."""
         live = [one for one in self.containers if one.phase is not Phase.EXITED]
         self._inventory.told.update(one.id for one in live)
         for container in live:
             container.stop_told = False
-        for container in self._inventory.coming.values():
+        is_agent = self.placer in (None, plugin)
+        for container in self._inventory.coming.values() if is_agent else ():
             container.passed_over = True
             self._observer.mishap(container, Mishap.UNASKED)
         return [one.message for one in self.sandboxes], [one.message for one in live]

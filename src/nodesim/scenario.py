@@ -4,18 +4,19 @@ A scenario is written by people, or by `dump` when a random run has failed. The 
 docs/reference/scenario.md describes the form for people; `steps` has the single steps.
 """
 
+from enum import StrEnum
 from pathlib import Path
 
 import yaml
 
 from nodesim import documents, export, machines, runtimes
-from nodesim.actions import Scenario
+from nodesim.actions import OtherPluginKind, Scenario
 from nodesim.documents import UnreadableFile
 from nodesim.fields import BadField, Field, Place
 from nodesim.steps import StepReader, check_size, step_tree
 from weka_cpuset import settings as agent_settings
 
-_KEYS = ("machine", "runtime", "settings", "tail", "steps")
+_KEYS = ("machine", "runtime", "other_plugin", "settings", "tail", "steps")
 _DEFAULT = Scenario("", ())
 
 
@@ -60,6 +61,7 @@ def parse(data: str | bytes, file: str, folder: Path) -> Scenario:
         runtime=_runtime_of(whole.get("runtime")),
         settings=_settings_of(whole.get("settings")),
         tail_s=whole.get("tail").number(_DEFAULT.tail_s),
+        other_plugin=_other_plugin_of(whole.get("other_plugin")),
     )
 
 
@@ -73,11 +75,17 @@ def dump(scenario: Scenario) -> str:
     tree = {
         "machine": scenario.machine,
         "runtime": scenario.runtime,
+        **_given("other_plugin", scenario.other_plugin, _DEFAULT.other_plugin),
         **({"settings": dict(scenario.settings)} if scenario.settings else {}),
         "tail": export.seconds(scenario.tail_s),
         "steps": [step_tree(action) for action in scenario.actions],
     }
     return yaml.safe_dump(tree, sort_keys=False, width=100)
+
+
+def _given(key: str, value: StrEnum, default: StrEnum) -> dict[str, str]:
+    """Return a key with its value, or nothing if that is the default."""
+    return {} if value is default else {key: value.value}
 
 
 # ---- the keys beside `steps` ----
@@ -101,6 +109,14 @@ def _runtime_of(field: Field) -> str:
     if name not in runtimes.RUNTIMES:
         raise field.bad(f"one of {', '.join(runtimes.RUNTIMES)}")
     return name
+
+
+def _other_plugin_of(field: Field) -> OtherPluginKind:
+    if not field.given:
+        return _DEFAULT.other_plugin
+    if field.value not in list(OtherPluginKind):
+        raise field.bad(f"one of {', '.join(OtherPluginKind)}")
+    return OtherPluginKind(field.value)
 
 
 def _settings_of(field: Field) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ it can be written to a file, shortened, and run again.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 
 from nodesim import machines
@@ -17,6 +18,7 @@ from nodesim.actions import (
     FaultKind,
     Offline,
     Online,
+    OtherPluginKind,
     Resize,
     RestartAgent,
     RestartRuntime,
@@ -45,6 +47,14 @@ SWAPPABLE = ("STOP_CONTAINER", "REMOVE_CONTAINER", "POST_START_CONTAINER", "STOP
 """The events that can come late."""
 
 
+OTHER_PLUGINS = {
+    OtherPluginKind.NONE: 8,
+    OtherPluginKind.QUIET: 1,
+    OtherPluginKind.SLOW: 1,
+}
+"""How often there is which second plugin. Beside one that pins as well there are no pods."""
+
+
 def storm(machine: str, seed: int, events: int, *, faults: bool = True) -> Scenario:
     """Draw a storm.
 
@@ -62,6 +72,8 @@ def storm(machine: str, seed: int, events: int, *, faults: bool = True) -> Scena
     """
     # A seed, not a secret: the same storm must come again.
     random = Random(f"storm {seed}")  # noqa: S311
+    # What came later has a stream of its own: seeds that people have kept draw the same actions.
+    node = Random(f"node of storm {seed}")  # noqa: S311  # a seed, not a secret
     online = machines.find(machine).online
     brewing = _Brewing(random, online, random.choice(CROWDS), faults=faults)
     while brewing.events < events:
@@ -71,6 +83,7 @@ def storm(machine: str, seed: int, events: int, *, faults: bool = True) -> Scena
         (*brewing.actions, Wait(1.0), Online(online), Delete(("*",), grace_s=0.0)),
         runtime=random.choice(tuple(RUNTIMES)),
         settings=_settings(random, online),
+        other_plugin=node.choices(tuple(OTHER_PLUGINS), tuple(OTHER_PLUGINS.values()))[0],
     )
 
 
@@ -98,9 +111,7 @@ def disturb(scenario: Scenario, seed: int) -> Scenario:
                 if random.random() < 1 / 3:
                     yield from _trouble(random)
 
-    return Scenario(
-        scenario.machine, tuple(disturbed()), scenario.runtime, scenario.settings, scenario.tail_s
-    )
+    return replace(scenario, actions=tuple(disturbed()))
 
 
 def _settings(random: Random, online: CpuSet) -> tuple[tuple[str, str], ...]:

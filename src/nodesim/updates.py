@@ -68,6 +68,13 @@ class Updates:
                 succeeded &= done or update.ignore_failure or triggered
         return succeeded
 
+    def drop(self, updates: Iterable[messages.ContainerUpdate]) -> None:
+        """Take note that updates are not applied, and that no plugin learns it."""
+        for update in updates:
+            container = self._inventory.containers.get(update.container_id)
+            if container is not None:
+                self._observer.mishap(container, Mishap.FAILED)
+
     async def set(self, container: Container, cpus: str, mems: str) -> bool:
         """Apply one cpuset.
 

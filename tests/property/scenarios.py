@@ -14,6 +14,7 @@ from nodesim.actions import (
     Looked,
     Offline,
     Online,
+    OtherPluginKind,
     Repeat,
     Resize,
     RestartAgent,
@@ -94,4 +95,5 @@ def scenarios() -> st.SearchStrategy[Scenario]:
         runtime=st.sampled_from(sorted(RUNTIMES)),
         settings=SETTINGS,
         tail_s=SECONDS,
+        other_plugin=st.sampled_from(OtherPluginKind),
     )

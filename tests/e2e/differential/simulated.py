@@ -246,6 +246,8 @@ class SimulatedStage:
 class _Arrivals:
     """Looks at nothing but the synchronization of plugins."""
 
+    placer: str | None = None
+
     def __init__(self) -> None:
         self._expected: dict[str, asyncio.Event] = {}
 

@@ -116,6 +116,7 @@ class Notes:
     mishaps: list[Mishap] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     exits: list[int] = field(default_factory=list)
+    placer: str | None = None
     synchronized: asyncio.Event = field(default_factory=asyncio.Event)
     on_noticed: Callable[[Container], None] = lambda _: None
 

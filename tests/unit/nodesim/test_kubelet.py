@@ -29,10 +29,16 @@ class Watcher:
 
     refusals: list[tuple[str, str]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     def refused(self, label: str, reason: str) -> None:
         """Write it down."""
         self.refusals.append((label, reason))
+
+    def failed(self, label: str, reason: str) -> None:
+        """Write it down."""
+        del reason
+        self.failures.append(label)
 
     def completed(self, key: str) -> None:
         """Write it down."""
@@ -242,6 +248,7 @@ def test_what_the_runtime_fails_to_do_is_tried_again(kind: FaultKind) -> None:
             assert one.kubelet.phase(KEY) is PodPhase.PENDING
             assert one.watcher.refusals == []
             await one.started()
+            assert len(one.watcher.failures) == 2
             await gone(one)
 
     clock.run(main())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nodesim import scenario, steps
-from nodesim.actions import Apply, Scenario, Wait
+from nodesim.actions import Apply, OtherPluginKind, Scenario, Wait
 from nodesim.documents import UnreadableFile
 from nodesim.fields import BadField
 from nodesim.simulation import Simulation
@@ -28,8 +28,9 @@ def test_only_machine_and_steps_must_be_there() -> None:
 def test_all_keys_are_read() -> None:
     """Settings are texts, in the order of the file."""
     text = (
-        "{machine: laptop, runtime: containerd-1.7, tail: 0.5, steps: [], settings: "
-        "{cpus.reserved: 0-1, cpus.min_shared: 2, dry_run: false, nri.reconnect_max_s: 2.5}}"
+        "{machine: laptop, runtime: containerd-1.7, other_plugin: slow, tail: 0.5, steps: [], "
+        "settings: {cpus.reserved: 0-1, cpus.min_shared: 2, dry_run: false, "
+        "nri.reconnect_max_s: 2.5}}"
     )
     assert read(text) == Scenario(
         machine="laptop",
@@ -42,6 +43,7 @@ def test_all_keys_are_read() -> None:
             ("nri.reconnect_max_s", "2.5"),
         ),
         tail_s=0.5,
+        other_plugin=OtherPluginKind.SLOW,
     )
 
 
@@ -49,7 +51,7 @@ def test_all_keys_are_read() -> None:
     ("place", "allowed", "text"),
     [
         ("s.yaml", "a mapping", "[]"),
-        ("s.yaml", "only machine, runtime, settings, tail, steps", "pods: []"),
+        ("s.yaml", "only machine, runtime, other_plugin, settings, tail, steps", "pods: []"),
         ("s.yaml", "text as a key", "1: 2"),
         ("s.yaml, machine", "the name of a machine such as 2x8-smt2", "steps: []"),
         ("s.yaml, machine", "text", "{machine: 5, steps: []}"),
@@ -60,6 +62,11 @@ def test_all_keys_are_read() -> None:
             "s.yaml, runtime",
             "one of containerd-1.7, containerd-2.1",
             "{machine: laptop, steps: [], runtime: docker}",
+        ),
+        (
+            "s.yaml, other_plugin",
+            "one of none, quiet, slow, pinning",
+            "{machine: laptop, steps: [], other_plugin: loud}",
         ),
         ("s.yaml, settings", "a mapping", "{machine: laptop, steps: [], settings: []}"),
         (

@@ -2,11 +2,22 @@
 
 import pytest
 
-from nodesim.actions import Action, Apply, Break, Delete, Offline, Online, Resize, Scenario, Wait
+from nodesim.actions import (
+    Action,
+    Apply,
+    Break,
+    Delete,
+    Offline,
+    Online,
+    OtherPluginKind,
+    Resize,
+    Scenario,
+    Wait,
+)
 from nodesim.machines import MACHINES, UnknownMachine
 from nodesim.runtimes import RUNTIMES
 from nodesim.simulation import Simulation
-from nodesim.storm import CROWDS, disturb, storm
+from nodesim.storm import CROWDS, OTHER_PLUGINS, disturb, storm
 from nodesim.workload import ContainerSpec, PodSpec
 from weka_cpuset import settings
 
@@ -90,9 +101,10 @@ def test_without_faults_only_pods_come_and_go() -> None:
 
 def test_storms_draw_every_kind_of_action_runtime_and_setting() -> None:
     """Over some seeds nothing is left out, and all that is drawn is allowed."""
-    drawn = [storm(MACHINE, seed, 400) for seed in range(30)]
+    drawn = [storm(MACHINE, seed, 400) for seed in range(40)]
     assert {one.runtime for one in drawn} == set(RUNTIMES)
     assert {len(one.settings) for one in drawn} == {0, 1, 2}
+    assert {one.other_plugin for one in drawn} == set(OTHER_PLUGINS)
     for one in drawn:
         settings.load(None, {}, dict(one.settings))
     kinds = {type(action).__name__ for one in drawn for action in one.actions}
@@ -114,6 +126,7 @@ CALM = Scenario(
     runtime="containerd-2.4",
     settings=(("cpus.min_shared", "1"),),
     tail_s=3.0,
+    other_plugin=OtherPluginKind.QUIET,
 )
 
 
@@ -136,7 +149,7 @@ def test_a_disturbed_scenario_keeps_its_own_actions_and_times(seed: int) -> None
     assert sum(before) == pytest.approx(2.0)
     added = [one for one in disturbed.actions if not isinstance(one, Apply | Delete | Wait)]
     assert len(added) >= 2
-    kept = ("machine", "runtime", "settings", "tail_s")
+    kept = ("machine", "runtime", "settings", "tail_s", "other_plugin")
     assert [getattr(disturbed, name) for name in kept] == [getattr(CALM, name) for name in kept]
 
 
