@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from nodesim.kernel import CgroupVersion
 from nodesim.workload import PodSpec, Resources
 from weka_cpuset.engine import CpuSet
 
@@ -254,6 +255,7 @@ class Scenario:
         actions: What is done, in order.
         tail_s: How long the simulation goes on after the last action, in seconds.
         other_plugin: Which plugin there is beside the agent.
+        cgroup: Which kind of cgroups the node has.
     """
 
     machine: str
@@ -262,3 +264,4 @@ class Scenario:
     settings: tuple[tuple[str, str], ...] = ()
     tail_s: float = 5.0
     other_plugin: OtherPluginKind = OtherPluginKind.NONE
+    cgroup: CgroupVersion = CgroupVersion.V1

@@ -103,7 +103,7 @@ class Host:
         self._freed_s = 0.0
         self._topology = topology = self.machine.topology()
         memory_nodes = CpuSet.of(node.id for node in self.machine.nodes if node.has_memory)
-        self.kernel = Kernel(topology.online, memory_nodes)
+        self.kernel = Kernel(topology.online, memory_nodes, scenario.cgroup, self.machine.present)
         rules = Rules(self._settings.cpus.reserved, self._settings.cpus.min_shared)
         self.checker = Checker(topology.online, rules, self)
         self.faults = Faults(self._struck)
@@ -220,7 +220,7 @@ class Host:
         for container in self.runtime.containers:
             cgroup = self.kernel.get(container.path)
             if cgroup is not None and cgroup.processes:
-                yield container, _class_of(self._demands.get(container.id)), cgroup.cpus
+                yield container, _class_of(self._demands.get(container.id)), cgroup.effective
 
     # ---- what is done to it ----
 
@@ -272,12 +272,14 @@ class Host:
             raise AssertionError("a container was made without its cgroup")
         demand = kubernetes.demand_of(container.sandbox.spec, container.spec, self.online)
         self._demands[container.id] = demand
-        newcomer = Newcomer(container.id, container.label, demand, cgroup.cpus, cgroup.mems)
+        newcomer = Newcomer(
+            container.id, container.label, demand, cgroup.effective, cgroup.effective_mems
+        )
         if container.answered:
             self.checker.created(newcomer, self._patience_with(container))
         else:
             self.checker.unplaced(newcomer)
-        self._show_change(container, cgroup.cpus)
+        self._show_change(container, cgroup.effective)
 
     def _patience_with(self, container: Container) -> float:
         """Tell how long a container that was just made may be wrong, in seconds."""
@@ -416,8 +418,8 @@ class Host:
         container = self.runtime.find(path)
         cgroup = self.kernel.get(path)
         if container is not None and cgroup is not None and cgroup.processes:
-            tell(container.id, cgroup.cpus, cgroup.mems)
-            self._show_change(container, cgroup.cpus)
+            tell(container.id, cgroup.effective, cgroup.effective_mems)
+            self._show_change(container, cgroup.effective)
 
     def _show_change(self, container: Container, cpus: CpuSet) -> None:
         if self._tell is None:

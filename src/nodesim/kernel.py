@@ -3,14 +3,29 @@
 This is the truth. What the runtime has on record, and what the agent believes, are looked
 at nowhere when the rules are checked. The kernel implements the agent's view of cgroup
 files (`weka_cpuset.enforced.Cpusets`), and tells an observer of every single change.
+
+The two versions of cgroups differ in what is left of a cpuset when cpus go offline, and in
+what a cgroup has that nobody has pinned. Source: the Linux kernel, kernel/cgroup/cpuset.c
+(`hotplug_update_tasks`, `cpuset_bind`), and its documentation cgroup-v1/cpusets.rst and
+cgroup-v2.rst (`cpuset.cpus`, `cpuset.cpus.effective`).
 """
 
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 
 from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import CpuSet
+
+
+class CgroupVersion(IntEnum):
+    """Which of the kernel's two kinds of cgroups a node has."""
+
+    V1 = 1
+    """A cpu that goes offline is lost for good; no cpuset is ever empty, or has such a cpu."""
+    V2 = 2
+    """What was asked for stays as it is, and is used as far as it is online."""
 
 
 @dataclass(slots=True)
@@ -18,13 +33,17 @@ class Cgroup:
     """The cgroup of one container.
 
     Attributes:
-        cpus: What its `cpuset.cpus` says.
-        mems: What its `cpuset.mems` says.
+        cpus: What its `cpuset.cpus` says; empty, in version 2: its parent's.
+        mems: What its `cpuset.mems` says; empty likewise.
+        effective: The cpus on which its tasks can run.
+        effective_mems: The nodes from which they get memory.
         processes: How many processes are in it.
     """
 
     cpus: CpuSet
     mems: CpuSet
+    effective: CpuSet
+    effective_mems: CpuSet
     processes: int = 0
 
 
@@ -34,17 +53,28 @@ class Kernel:
     Args:
         online: The cpus that are online.
         memory_nodes: The NUMA nodes that have memory.
+        version: Which kind of cgroups it has.
+        present: The cpus that can come online; None: those that are.
 
     Attributes:
         online: The cpus that are online.
         memory_nodes: The NUMA nodes that have memory.
+        version: Which kind of cgroups it has.
         on_change: Called with a cgroup's path after each single change of its cpuset.
         fails_write: Tells whether a write of the agent to this path shall fail.
     """
 
-    def __init__(self, online: CpuSet, memory_nodes: CpuSet) -> None:
+    def __init__(
+        self,
+        online: CpuSet,
+        memory_nodes: CpuSet,
+        version: CgroupVersion = CgroupVersion.V1,
+        present: CpuSet | None = None,
+    ) -> None:
         self.online = online
         self.memory_nodes = memory_nodes
+        self.version = version
+        self._present = online if present is None else present
         self.on_change: Callable[[str], None] = _ignore
         self.fails_write: Callable[[str], bool] = _never
         self._cgroups: dict[str, Cgroup] = {}
@@ -65,21 +95,27 @@ class Kernel:
             mems: Its memory nodes; empty: all.
 
         Raises:
-            OSError: A cpu or node does not exist or is offline, as the kernel would say.
+            OSError: A cpu or node does not exist or, in version 1, is offline.
         """
         self._check(cpus, mems)
-        self._cgroups[path] = Cgroup(cpus or self.online, mems or self.memory_nodes, processes=1)
+        if self.version is CgroupVersion.V1:
+            # Who makes a cgroup must fill it, and takes what its parent has.
+            cpus, mems = cpus or self.online, mems or self.memory_nodes
+        effective, effective_mems = self._effective(cpus), mems or self.memory_nodes
+        self._cgroups[path] = Cgroup(cpus, mems, effective, effective_mems, processes=1)
 
     def set(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
         """Change a cgroup's cpuset; what is empty stays as it is.
 
         Raises:
-            OSError: There is no such cgroup, cpu or node.
+            OSError: There is no such cgroup, cpu or node; or, in version 1, one is offline.
         """
         cgroup = self._cgroup(path)
         self._check(cpus, mems)
         cgroup.cpus = cpus or cgroup.cpus
         cgroup.mems = mems or cgroup.mems
+        cgroup.effective = self._effective(cgroup.cpus)
+        cgroup.effective_mems = cgroup.mems or self.memory_nodes
         self.on_change(path)
 
     def exit(self, path: str) -> None:
@@ -93,20 +129,21 @@ class Kernel:
     def use(self, online: CpuSet) -> list[str]:
         """Take cpus offline or bring them back.
 
-        In version 1 a cgroup loses a cpu that goes offline for good; one that loses all
-        falls back to what its parent has (cpusets.rst, section 1.1 and the hotplug notes).
+        A cgroup none of whose cpus is left falls back to what its parent has.
 
         Args:
             online: The cpus that are online from now on.
 
         Returns:
-            The paths of the cgroups that have lost a cpu.
+            The paths of the cgroups whose tasks can run on other cpus than before.
         """
         self.online = online
         hit = []
         for path, cgroup in self._cgroups.items():
-            if not cgroup.cpus <= online:
-                cgroup.cpus = (cgroup.cpus & online) or online
+            before, cgroup.effective = cgroup.effective, self._effective(cgroup.cpus)
+            if self.version is CgroupVersion.V1:
+                cgroup.cpus = cgroup.effective
+            if cgroup.effective != before:
                 hit.append(path)
         return hit
 
@@ -117,12 +154,12 @@ class Kernel:
         return self._cgroups.get(path)
 
     def read_cpus(self, path: str) -> CpuSet:
-        """Return a cgroup's cpus.
+        """Return the cpus on which the tasks of a cgroup can run.
 
         Raises:
             FileNotFoundError: There is no such cgroup.
         """
-        return self._cgroup(path).cpus
+        return self._cgroup(path).effective
 
     def read(self, path: str) -> Enforced:
         """Read back a container's cpuset as the agent does.
@@ -131,7 +168,7 @@ class Kernel:
             FileNotFoundError: There is no such cgroup.
         """
         cgroup = self._cgroup(path)
-        return Enforced(cgroup.cpus, cgroup.mems, cgroup.cpus & self.online)
+        return Enforced(cgroup.cpus, cgroup.mems, cgroup.effective)
 
     def is_dead(self, path: str) -> bool:
         """Tell whether a cgroup is there and has no process."""
@@ -154,8 +191,12 @@ class Kernel:
         except KeyError:
             raise FileNotFoundError(errno.ENOENT, "no such cgroup", path) from None
 
+    def _effective(self, cpus: CpuSet) -> CpuSet:
+        return (cpus & self.online) or self.online
+
     def _check(self, cpus: CpuSet, mems: CpuSet) -> None:
-        if not cpus <= self.online or not mems <= self.memory_nodes:
+        allowed = self.online if self.version is CgroupVersion.V1 else self._present
+        if not cpus <= allowed or not mems <= self.memory_nodes:
             raise OSError(errno.EINVAL, "a cpu or memory node does not exist or is offline")
 
 

@@ -4,7 +4,7 @@ A scenario is written by people, or by `dump` when a random run has failed. The 
 docs/reference/scenario.md describes the form for people; `steps` has the single steps.
 """
 
-from enum import StrEnum
+from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 
 import yaml
@@ -13,10 +13,11 @@ from nodesim import documents, export, machines, runtimes
 from nodesim.actions import OtherPluginKind, Scenario
 from nodesim.documents import UnreadableFile
 from nodesim.fields import BadField, Field, Place
+from nodesim.kernel import CgroupVersion
 from nodesim.steps import StepReader, check_size, step_tree
 from weka_cpuset import settings as agent_settings
 
-_KEYS = ("machine", "runtime", "other_plugin", "settings", "tail", "steps")
+_KEYS = ("machine", "runtime", "other_plugin", "cgroup", "settings", "tail", "steps")
 _DEFAULT = Scenario("", ())
 
 
@@ -62,6 +63,7 @@ def parse(data: str | bytes, file: str, folder: Path) -> Scenario:
         settings=_settings_of(whole.get("settings")),
         tail_s=whole.get("tail").number(_DEFAULT.tail_s),
         other_plugin=_other_plugin_of(whole.get("other_plugin")),
+        cgroup=_cgroup_of(whole.get("cgroup")),
     )
 
 
@@ -76,6 +78,7 @@ def dump(scenario: Scenario) -> str:
         "machine": scenario.machine,
         "runtime": scenario.runtime,
         **_given("other_plugin", scenario.other_plugin, _DEFAULT.other_plugin),
+        **_given("cgroup", scenario.cgroup, _DEFAULT.cgroup),
         **({"settings": dict(scenario.settings)} if scenario.settings else {}),
         "tail": export.seconds(scenario.tail_s),
         "steps": [step_tree(action) for action in scenario.actions],
@@ -83,7 +86,7 @@ def dump(scenario: Scenario) -> str:
     return yaml.safe_dump(tree, sort_keys=False, width=100)
 
 
-def _given(key: str, value: StrEnum, default: StrEnum) -> dict[str, str]:
+def _given(key: str, value: StrEnum | IntEnum, default: Enum) -> dict[str, str | int]:
     """Return a key with its value, or nothing if that is the default."""
     return {} if value is default else {key: value.value}
 
@@ -117,6 +120,15 @@ def _other_plugin_of(field: Field) -> OtherPluginKind:
     if field.value not in list(OtherPluginKind):
         raise field.bad(f"one of {', '.join(OtherPluginKind)}")
     return OtherPluginKind(field.value)
+
+
+def _cgroup_of(field: Field) -> CgroupVersion:
+    if not field.given:
+        return _DEFAULT.cgroup
+    version = field.count()
+    if version not in list(CgroupVersion):
+        raise field.bad("1 or 2")
+    return CgroupVersion(version)
 
 
 def _settings_of(field: Field) -> tuple[tuple[str, str], ...]:

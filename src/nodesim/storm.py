@@ -26,6 +26,7 @@ from nodesim.actions import (
     Wait,
     laid_out,
 )
+from nodesim.kernel import CgroupVersion
 from nodesim.runtimes import RUNTIMES
 from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, Resources, RestartPolicy
 from weka_cpuset.engine import CORES_ANNOTATION, FORBID_ANNOTATION, CpuSet
@@ -84,6 +85,7 @@ def storm(machine: str, seed: int, events: int, *, faults: bool = True) -> Scena
         runtime=random.choice(tuple(RUNTIMES)),
         settings=_settings(random, online),
         other_plugin=node.choices(tuple(OTHER_PLUGINS), tuple(OTHER_PLUGINS.values()))[0],
+        cgroup=node.choice(tuple(CgroupVersion)),
     )
 
 

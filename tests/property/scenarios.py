@@ -22,6 +22,7 @@ from nodesim.actions import (
     Scenario,
     Wait,
 )
+from nodesim.kernel import CgroupVersion
 from nodesim.kubelet import PodPhase
 from nodesim.runtimes import RUNTIMES
 from nodesim.steps import EVENTS
@@ -96,4 +97,5 @@ def scenarios() -> st.SearchStrategy[Scenario]:
         settings=SETTINGS,
         tail_s=SECONDS,
         other_plugin=st.sampled_from(OtherPluginKind),
+        cgroup=st.sampled_from(CgroupVersion),
     )

@@ -8,6 +8,7 @@ from nodesim import scenario, steps
 from nodesim.actions import Apply, OtherPluginKind, Scenario, Wait
 from nodesim.documents import UnreadableFile
 from nodesim.fields import BadField
+from nodesim.kernel import CgroupVersion
 from nodesim.simulation import Simulation
 from nodesim.workload import PodSpec
 
@@ -28,8 +29,8 @@ def test_only_machine_and_steps_must_be_there() -> None:
 def test_all_keys_are_read() -> None:
     """Settings are texts, in the order of the file."""
     text = (
-        "{machine: laptop, runtime: containerd-1.7, other_plugin: slow, tail: 0.5, steps: [], "
-        "settings: {cpus.reserved: 0-1, cpus.min_shared: 2, dry_run: false, "
+        "{machine: laptop, runtime: containerd-1.7, other_plugin: slow, cgroup: 2, "
+        "tail: 0.5, steps: [], settings: {cpus.reserved: 0-1, cpus.min_shared: 2, dry_run: false, "
         "nri.reconnect_max_s: 2.5}}"
     )
     assert read(text) == Scenario(
@@ -44,6 +45,7 @@ def test_all_keys_are_read() -> None:
         ),
         tail_s=0.5,
         other_plugin=OtherPluginKind.SLOW,
+        cgroup=CgroupVersion.V2,
     )
 
 
@@ -51,7 +53,11 @@ def test_all_keys_are_read() -> None:
     ("place", "allowed", "text"),
     [
         ("s.yaml", "a mapping", "[]"),
-        ("s.yaml", "only machine, runtime, other_plugin, settings, tail, steps", "pods: []"),
+        (
+            "s.yaml",
+            "only machine, runtime, other_plugin, cgroup, settings, tail",
+            "pods: []",
+        ),
         ("s.yaml", "text as a key", "1: 2"),
         ("s.yaml, machine", "the name of a machine such as 2x8-smt2", "steps: []"),
         ("s.yaml, machine", "text", "{machine: 5, steps: []}"),
@@ -68,6 +74,8 @@ def test_all_keys_are_read() -> None:
             "one of none, quiet, slow, pinning",
             "{machine: laptop, steps: [], other_plugin: loud}",
         ),
+        ("s.yaml, cgroup", "1 or 2", "{machine: laptop, steps: [], cgroup: 3}"),
+        ("s.yaml, cgroup", "a whole number", "{machine: laptop, steps: [], cgroup: v2}"),
         ("s.yaml, settings", "a mapping", "{machine: laptop, steps: [], settings: []}"),
         (
             "s.yaml, settings",

@@ -30,7 +30,7 @@ from nodesim.actions import (
     Wait,
 )
 from nodesim.event_feed import EventFeed
-from nodesim.kernel import Kernel
+from nodesim.kernel import CgroupVersion, Kernel
 from nodesim.kubelet import Kubelet, PodWorker
 from nodesim.report import Entry, EntryKind, Report
 from nodesim.runtime import Runtime
@@ -512,3 +512,49 @@ def test_an_update_that_failed_before_the_start_is_not_blamed_on_the_agent() -> 
     # A storm in which a container with a record and without a cgroup met such a failure.
     drawn = storm("1x4", 123, 150)
     assert Simulation(dataclasses.replace(drawn, actions=drawn.actions[:-1])).run().passed
+
+
+@pytest.mark.parametrize("version", CgroupVersion)
+def test_cpus_go_and_come_back_on_both_versions_of_cgroups(version: CgroupVersion) -> None:
+    """While the agent is there it follows; in the end all is as in the beginning."""
+    gone = CpuSet.parse("2-5")
+    actions = (
+        Apply((pod("a", 2000), pod("b"))),
+        Wait(2),
+        count("a", 2),
+        Offline(gone),
+        Wait(10),
+        count("a", 2),
+        count("b", 2),
+        Online(gone),
+        Wait(10),
+        count("a", 2),
+        count("b", 6),
+        Delete(("*",)),
+    )
+    report = Simulation(Scenario(MACHINE, actions, cgroup=version)).run()
+    assert [one for one in report.expectations if not one.met] == []
+    assert report.violations == ()
+
+
+def test_in_version_2_cpus_that_come_back_while_the_agent_is_away_are_used_again() -> None:
+    """The kernel itself sees to it, so the agent finds nothing to put right."""
+    gone = CpuSet.parse("2-5")
+    notes = Notes()
+    actions = (
+        Apply((pod("a", 2000), pod("b"))),
+        Wait(2),
+        RestartAgent(5.0),
+        Offline(gone),
+        Wait(1),
+        Online(gone),
+        Wait(1),
+        count("a", 2),
+        count("b", 6),
+    )
+    report = Simulation(Scenario(MACHINE, actions, cgroup=CgroupVersion.V2), watch=notes).run()
+    assert [one for one in report.expectations if not one.met] == []
+    assert report.violations == ()
+    changes = notes.of(EntryKind.CHANGE)
+    # Each of the two: its first cpus, fewer, and the first ones again.
+    assert len(changes) == 6

@@ -14,6 +14,7 @@ from nodesim.actions import (
     Scenario,
     Wait,
 )
+from nodesim.kernel import CgroupVersion
 from nodesim.machines import MACHINES, UnknownMachine
 from nodesim.runtimes import RUNTIMES
 from nodesim.simulation import Simulation
@@ -105,6 +106,7 @@ def test_storms_draw_every_kind_of_action_runtime_and_setting() -> None:
     assert {one.runtime for one in drawn} == set(RUNTIMES)
     assert {len(one.settings) for one in drawn} == {0, 1, 2}
     assert {one.other_plugin for one in drawn} == set(OTHER_PLUGINS)
+    assert {one.cgroup for one in drawn} == set(CgroupVersion)
     for one in drawn:
         settings.load(None, {}, dict(one.settings))
     kinds = {type(action).__name__ for one in drawn for action in one.actions}
