@@ -138,7 +138,7 @@ class Checker:
         self._take(one, cpus, mems)
 
     def fell_back(self, container_id: str, cpus: CpuSet, mems: CpuSet) -> None:
-        """The kernel itself has given a live container other cpus: some went offline.
+        """The kernel itself has given a live container other cpus: some went offline or came back.
 
         That ends no excuse. Two that have lost all their cpus run on all that are left, and
         the one that is put right first has the other one on its cpus.

@@ -283,10 +283,12 @@ class Host:
 
     def _patience_with(self, container: Container) -> float:
         """Tell how long a container that was just made may be wrong, in seconds."""
-        if container.passed_over:
-            return math.inf
-        unnoticed_s = self._plugged_s + HOTPLUG_DEADLINE_S - self.now_s
-        return max(0.0, unnoticed_s)
+        return math.inf if container.passed_over else self._unnoticed_s
+
+    @property
+    def _unnoticed_s(self) -> float:
+        """For how many seconds from now the agent need not know which cpus are online."""
+        return max(0.0, self._plugged_s + HOTPLUG_DEADLINE_S - self.now_s)
 
     def started(self, container: Container) -> None:
         """Plugins were told that a container runs."""
@@ -410,7 +412,15 @@ class Host:
 
     def _set(self, path: str) -> None:
         """Somebody has set another cpuset."""
-        self._changed(path, self.checker.changed)
+        self.tick()
+        container, cgroup = self.runtime.find(path), self.kernel.get(path)
+        offline = cgroup is not None and not cgroup.cpus <= self.online
+        if offline and container is not None and self._unnoticed_s:
+            # In version 2 that is no error: the agent does not know it yet.
+            self.checker.excuse(container.id, self._unnoticed_s)
+            self._changed(path, self.checker.fell_back)
+        else:
+            self._changed(path, self.checker.changed)
 
     def _changed(self, path: str, tell: Callable[[str, CpuSet, CpuSet], None]) -> None:
         """The kernel enforces another cpuset."""

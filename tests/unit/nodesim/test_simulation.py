@@ -29,6 +29,7 @@ from nodesim.actions import (
     Scenario,
     Wait,
 )
+from nodesim.checker import HOTPLUG_DEADLINE_S
 from nodesim.event_feed import EventFeed
 from nodesim.kernel import CgroupVersion, Kernel
 from nodesim.kubelet import Kubelet, PodWorker
@@ -558,3 +559,25 @@ def test_in_version_2_cpus_that_come_back_while_the_agent_is_away_are_used_again
     changes = notes.of(EntryKind.CHANGE)
     # Each of the two: its first cpus, fewer, and the first ones again.
     assert len(changes) == 6
+
+
+def test_in_version_2_who_is_moved_to_a_cpu_that_just_went_offline_is_excused() -> None:
+    """The kernel takes it and lets it run elsewhere; the agent has seconds to notice."""
+    named = PodSpec("n", (ContainerSpec("c"),), annotations={"weka.io/cores-ids": "1"})
+    notes = Notes()
+    actions = (
+        Apply((pod("a", 1000),)),
+        Wait(2),
+        Expect(Looked.CPUS, "default/a/c", "1"),
+        Offline(CpuSet.parse("2-7")),
+        Apply((named,)),
+        Wait(10),
+        Expect(Looked.CPUS, "default/n/c", "1"),
+        Expect(Looked.CPUS, "default/a/c", "0"),
+    )
+    report = Simulation(Scenario(MACHINE, actions, cgroup=CgroupVersion.V2), watch=notes).run()
+    assert [one for one in report.expectations if not one.met] == []
+    assert report.violations == ()
+    moves = [text for who, text in notes.of(EntryKind.CHANGE) if who == "default/a/c"]
+    assert "1 -> 0-1" in moves
+    assert 0 < report.exposed_s < HOTPLUG_DEADLINE_S
