@@ -307,9 +307,12 @@ class Settler:
     def _write(self) -> dict[str, Exception]:
         """Write what is due to the cgroup files."""
         before = self._handlers.ledger
-        # What is urgent does not wait for shared containers to grow.
-        growth = None if self._may_grow and not self._urgent.is_set() else 0
-        self._urgent.clear()
+        growth = None if self._may_grow else 0
+        if self._urgent.is_set():
+            # What is urgent does not wait for shared containers to grow: the next pass does it.
+            growth = 0
+            self._urgent.clear()
+            asyncio.get_running_loop().call_later(QUIET_S, self._due.set)
         updates = self._handlers.take_due_updates(growth, calm=self._is_calm, running_only=True)
         failed: dict[str, Exception] = {}
         gone: list[str] = []
