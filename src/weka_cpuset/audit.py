@@ -20,6 +20,7 @@ from weka_cpuset.enforced import Cpusets, Enforced
 from weka_cpuset.engine import Class, CpuSet, Holding, Ledger, Phase
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.logs import Fields
+from weka_cpuset.settle.in_flight import InFlight
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +29,6 @@ SLICE = 8
 
 SOON_S = 0.1
 """What was settled is read back after so many seconds."""
-
-APPLY_S = 0.5
-"""A runtime has applied a reply within so many seconds, and..."""
-
-APPLY_EACH_S = 0.02
-"""... so many seconds for each container in it. About 10 ms are usual (runc). Until then a
-container that has not what it was told is no finding."""
 
 LINES = 5
 """So many findings of one look get a log line each; the rest are counted."""
@@ -70,6 +64,8 @@ class Auditor:
     Args:
         handlers: Whose ledger says what should be.
         cpusets: What the kernel enforces.
+        in_flight: What the runtime still has to apply. Until it has, a container that has not
+            what it was told is no finding.
         interval_s: How often all containers are read back, in seconds.
 
     Attributes:
@@ -77,25 +73,21 @@ class Auditor:
         on_difference: Called with the id of each container that had something else.
     """
 
-    def __init__(self, handlers: Handlers, cpusets: Cpusets, interval_s: float) -> None:
+    def __init__(
+        self, handlers: Handlers, cpusets: Cpusets, in_flight: InFlight, interval_s: float
+    ) -> None:
         self.status = AuditStatus()
         self.on_difference: Callable[[str], None] = _ignore
         self._handlers = handlers
         self._cpusets = cpusets
+        self._in_flight = in_flight
         self._interval_s = interval_s
         self._soon: set[str] = set()
         self._due = asyncio.Event()
-        self._applied_s: dict[str, float] = {}
         self._looked_s: dict[str, float] = {}
         self._narrowed: dict[str, str] = {}
         self._early: list[str] = []
         self._lines = 0
-        handlers.on_told = lambda ids, _: self.note_told(ids)
-
-    def note_told(self, ids: Collection[str]) -> None:
-        """Take note that the runtime will only now give containers their cpusets."""
-        now_s = asyncio.get_running_loop().time()
-        self._applied_s |= dict.fromkeys(ids, now_s + APPLY_S + APPLY_EACH_S * len(ids))
 
     def note_settled(self, ids: Collection[str]) -> None:
         """Take note that containers were told something outside of replies: read them back."""
@@ -136,7 +128,7 @@ class Auditor:
         if ids is None:
             self._finish(unreadable)
         if self._early:
-            at_s = max(self._applied_s[one] for one in self._early)
+            at_s = self._in_flight.until_s
             asyncio.get_running_loop().call_at(at_s, self.note_settled, tuple(self._early))
         if self._lines > LINES:
             log.warning("%d more containers had not what they were told", self._lines - LINES)
@@ -178,8 +170,6 @@ class Auditor:
     def _finish(self, unreadable: int) -> None:
         """Forget what is no longer live, and count."""
         ledger = self._handlers.ledger
-        now_s = asyncio.get_running_loop().time()
-        self._applied_s = {one: at for one, at in self._applied_s.items() if at > now_s}
         self._looked_s = {one: at for one, at in self._looked_s.items() if ledger.holding(one)}
         self._narrowed = {one: at for one, at in self._narrowed.items() if ledger.holding(one)}
         self.status.looks += 1
@@ -199,11 +189,11 @@ class Auditor:
             return False
         self.status.reads += 1
         now_s = asyncio.get_running_loop().time()
-        if self._applied_s.get(container_id, 0.0) <= now_s:
+        if self._in_flight.has(container_id):
+            self._early.append(container_id)
+        else:
             self._measure_overlap(ledger, holding, found, now_s)
             self._compare(ledger, holding, found)
-        else:
-            self._early.append(container_id)
         self._looked_s[container_id] = now_s
         return True
 

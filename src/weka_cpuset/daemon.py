@@ -13,7 +13,7 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import assert_never
 
 import nri
@@ -21,14 +21,15 @@ from weka_cpuset import __version__, garbage, instance, presence
 from weka_cpuset.audit import Auditor
 from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.enforced import Cpusets
-from weka_cpuset.engine import CpuSet, Ledger, Rules, Topology
+from weka_cpuset.engine import CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
 from weka_cpuset.logs import Fields
 from weka_cpuset.offload import Offload, in_thread
 from weka_cpuset.record.recorder import Recorder
 from weka_cpuset.settings import NriSettings, Settings
-from weka_cpuset.settle import Settler
+from weka_cpuset.settle.in_flight import InFlight
+from weka_cpuset.settle.settler import Settler
 from weka_cpuset.sysfs import read_online, read_topology
 from weka_cpuset.systemd import Notifier
 
@@ -308,21 +309,17 @@ class Agent:
         self.handlers = Handlers(self._topology, rules, dry_run=settings.dry_run, recorder=recorder)
         self._supervisor = Supervisor(settings.nri, endpoint, self.handlers, host, notifier)
         self.handlers.is_dead = host.cpusets.is_dead
-        self.settler = Settler(self.handlers, host.cpusets, settings.settle.way)
-        self.auditor = Auditor(self.handlers, host.cpusets, settings.audit.interval_s)
+        in_flight = InFlight(self.handlers)
+        self.settler = Settler(self.handlers, host.cpusets, in_flight, settings.settle.way)
+        self.auditor = Auditor(self.handlers, host.cpusets, in_flight, settings.audit.interval_s)
         self.auditor.on_difference = self.handlers.rivals.note_difference
         self.settler.on_settled = self.auditor.note_settled
         self._supervisor.on_connection = self.settler.use
-        self.handlers.on_told = self._note_told
         # In a dry run nothing is as the ledger says, and nobody shall be told so.
         if not settings.dry_run:
             self.settler.read_all = self.auditor.read_all
             self.settler.verify = self.auditor.look
         self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology, host.offload)
-
-    def _note_told(self, ids: Collection[str], before: Ledger) -> None:
-        self.settler.note_told(ids, before)
-        self.auditor.note_told(ids)
 
     async def work(self) -> None:
         """Keep the plugin registered and its containers settled, until cancelled.

@@ -36,7 +36,7 @@ LONG_S = 5.0
 SHORT_S = 0.3
 
 # An owner that comes this soon after the one before, in seconds, is of the same burst
-# (`settle.CALM_S`), with time for its creation.
+# (`settle.calm.CALM_S`), with time for its creation.
 IN_TIME_S = 0.7
 
 

@@ -36,7 +36,7 @@ from weka_cpuset.engine import (
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
 from weka_cpuset.settings import Way
-from weka_cpuset.settle import Settler
+from weka_cpuset.settle.settler import Settler
 
 BUGS = Mutations()
 """Bugs over time by name."""

@@ -9,12 +9,14 @@ import pytest
 
 from nri import messages
 from tests.unit.weka_cpuset.test_handlers import create, start
-from weka_cpuset.audit import APPLY_S, LINES, SLICE, Auditor
+from weka_cpuset.audit import LINES, SLICE, Auditor
 from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Rules, Topology
 from weka_cpuset.engine import Node as NumaNode
 from weka_cpuset.handlers import Handlers
-from weka_cpuset.settle import CALM_S, Settler
+from weka_cpuset.settle.calm import CALM_S
+from weka_cpuset.settle.in_flight import APPLY_S, InFlight
+from weka_cpuset.settle.settler import Settler
 
 ALL = CpuSet.of(range(8))
 ZERO = CpuSet.of([0])
@@ -74,8 +76,9 @@ async def running() -> AsyncIterator[Node]:
     """Run an agent's inner parts."""
     kernel = Kernel()
     handlers = Handlers(MACHINE, Rules(), dry_run=False)
-    auditor = Auditor(handlers, kernel, INTERVAL_S)
-    settler = Settler(handlers, kernel)
+    in_flight = InFlight(handlers)
+    auditor = Auditor(handlers, kernel, in_flight, INTERVAL_S)
+    settler = Settler(handlers, kernel, in_flight)
     settler.on_settled = auditor.note_settled
     tasks = [asyncio.create_task(auditor.run()), asyncio.create_task(settler.run())]
     try:

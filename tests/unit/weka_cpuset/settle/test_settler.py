@@ -15,7 +15,9 @@ from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settings import Way
-from weka_cpuset.settle import CALM_S, LATEST_S, QUIET_S, RETRIES, Settler
+from weka_cpuset.settle.calm import CALM_S
+from weka_cpuset.settle.in_flight import InFlight
+from weka_cpuset.settle.settler import LATEST_S, QUIET_S, RETRIES, Settler
 
 ALL = CpuSet.of(range(8))
 
@@ -69,7 +71,7 @@ def remove(handlers: Handlers, request: messages.CreateContainerRequest) -> None
 async def test_update_lost_in_the_start_window_is_written_again() -> None:
     """A container that was updated while it started gets its cpus from the kernel's files."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
-    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    settling = asyncio.create_task(Settler(handlers, kernel, InFlight(handlers)).run())
     early = shared("early")
     handlers.create_container(early)
     owned = start(handlers, create("owner", 2000))
@@ -86,7 +88,7 @@ async def test_update_lost_in_the_start_window_is_written_again() -> None:
 async def test_storm_of_releases_costs_one_write_per_container() -> None:
     """Cpus that come free one after the other without replies are given back at once."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
-    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    settling = asyncio.create_task(Settler(handlers, kernel, InFlight(handlers)).run())
     start(handlers, shared("web"))
     owners = [create(f"owner-{number}", 1000) for number in range(5)]
     for owner in owners:
@@ -107,7 +109,7 @@ async def test_deleting_fifty_pods_at_once_updates_each_shared_container_once() 
     """No pod waits for the growth of others: no reply carries it, and one pass writes it."""
     machine = Topology.build([Cpu(cpu, cpu, 0, 0, 0) for cpu in range(64)])
     handlers, kernel = Handlers(machine, Rules(), dry_run=False), Kernel()
-    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    settling = asyncio.create_task(Settler(handlers, kernel, InFlight(handlers)).run())
     names = [f"web-{number}" for number in range(100)]
     for name in names:
         start(handlers, shared(name))
@@ -128,7 +130,7 @@ async def test_deleting_fifty_pods_at_once_updates_each_shared_container_once() 
 async def test_endless_storm_cannot_put_settling_off_for_ever() -> None:
     """Where events never pause, a pass begins a second after the first cause."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
-    settler = Settler(handlers, kernel)
+    settler = Settler(handlers, kernel, InFlight(handlers))
     settling = asyncio.create_task(settler.run())
     start(handlers, shared("web"))
     owner = create("owner", 1000)
@@ -149,7 +151,7 @@ async def test_endless_storm_cannot_put_settling_off_for_ever() -> None:
 async def test_what_cannot_be_written_goes_with_the_next_reply(failure: Exception) -> None:
     """A read-only cgroup tree loses nothing: the next reply carries the rest, and no loop spins."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel(failure=failure)
-    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    settling = asyncio.create_task(Settler(handlers, kernel, InFlight(handlers)).run())
     start(handlers, shared("web"))
     for name in ("first", "second"):
         start(handlers, create(name, 1000))
@@ -167,7 +169,7 @@ async def test_what_cannot_be_written_goes_with_the_next_reply(failure: Exceptio
 async def test_dry_run_writes_nothing() -> None:
     """In a dry run the cgroups are left alone."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=True), Kernel()
-    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    settling = asyncio.create_task(Settler(handlers, kernel, InFlight(handlers)).run())
     start_requests = [shared("web"), create("owner", 1000)]
     for request in start_requests:
         handlers.create_container(request)
@@ -189,8 +191,9 @@ async def test_after_a_restart_the_kernel_is_compared_with_the_record() -> None:
         "/kubepods/right": CpuSet.of(range(2, 8)),
     }
     kernel = Kernel(enforced=enforced, missing="/kubepods/gone")
-    settler = Settler(handlers, kernel)
-    settler.read_all = Auditor(handlers, kernel, 10.0).read_all
+    flight = InFlight(handlers)
+    settler = Settler(handlers, kernel, flight)
+    settler.read_all = Auditor(handlers, kernel, flight, 10.0).read_all
     settling = asyncio.create_task(settler.run())
     owner = create("owner", 2000)
     owner.container.linux.cgroups_path = "/kubepods/owner"
@@ -211,7 +214,7 @@ async def test_after_a_restart_the_kernel_is_compared_with_the_record() -> None:
 async def test_failed_write_stops_the_pass() -> None:
     """When a container cannot leave its cpus, nobody is let in on them."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
-    settling = asyncio.create_task(Settler(handlers, kernel).run())
+    settling = asyncio.create_task(Settler(handlers, kernel, InFlight(handlers)).run())
     for name in ("a", "b", "c"):
         start(handlers, shared(name))
     start(handlers, create("owner", 1000))
@@ -228,8 +231,9 @@ async def test_creation_that_failed_after_the_reply_leaves_nothing_wrong() -> No
     """A reply that the runtime threw away is noticed by its effect, and made good."""
     handlers = Handlers(EIGHT, Rules(), dry_run=False)
     kernel = Kernel(enforced={"/kubepods/web": ALL})
-    settler = Settler(handlers, kernel)
-    auditor = Auditor(handlers, kernel, 10.0)
+    flight = InFlight(handlers)
+    settler = Settler(handlers, kernel, flight)
+    auditor = Auditor(handlers, kernel, flight, 10.0)
     settler.verify = auditor.look
     auditing = asyncio.create_task(auditor.run())
     settling = asyncio.create_task(settler.run())
@@ -254,7 +258,7 @@ async def test_defect_in_a_pass_does_not_end_the_agent(
 ) -> None:
     """An exception in a pass is logged, and the next pass follows."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
-    settler = Settler(handlers, kernel)
+    settler = Settler(handlers, kernel, InFlight(handlers))
     settling = asyncio.create_task(settler.run())
     with monkeypatch.context() as broken:
         broken.setattr(handlers, "take_due_updates", None)
@@ -301,7 +305,7 @@ def settling_by(
     way: Way, runtime: Runtime | None, kernel: Kernel, handlers: Handlers
 ) -> Iterator[Settler]:
     """Settle by a way for the length of a `with` block."""
-    settler = Settler(handlers, kernel, way)
+    settler = Settler(handlers, kernel, InFlight(handlers), way)
     settler.use(runtime)
     task = asyncio.create_task(settler.run())
     try:
