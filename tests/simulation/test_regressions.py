@@ -1,9 +1,21 @@
 """What storms have found in the agent, as short scenarios."""
 
-from nodesim.actions import Apply, Offline, Online, RestartAgent, Scenario, Wait
+from nodesim.actions import (
+    Apply,
+    Break,
+    Fault,
+    FaultKind,
+    Offline,
+    Online,
+    Resize,
+    RestartAgent,
+    Scenario,
+    Wait,
+)
+from nodesim.kernel import CgroupVersion
 from nodesim.simulation import Simulation
 from nodesim.workload import ContainerSpec, PodSpec, Resources
-from weka_cpuset.engine import CpuSet
+from weka_cpuset.engine import CORES_ANNOTATION, CpuSet
 
 MIB = 1 << 20
 
@@ -20,5 +32,38 @@ def test_shared_pod_has_its_cpus_back_when_they_return_after_a_restart() -> None
         Offline(away),
         Wait(1.0),
         Online(away),
+    )
+    assert Simulation(Scenario("laptop", actions)).run().violations == ()
+
+
+def whole(cpus: int) -> Resources:
+    """Return what a container of a Guaranteed pod asks for."""
+    return Resources(1000 * cpus, 1000 * cpus, MIB, MIB)
+
+
+def test_pod_gets_the_cpus_it_names_although_another_one_cannot_be_written() -> None:
+    """One file that could not be written kept all that had come while the agent was away."""
+    unpinned = ContainerSpec("main", Resources(100, 0, MIB, 0))
+    named = PodSpec("named", (unpinned,), annotations={CORES_ANNOTATION: "5-6"})
+    owner = PodSpec("owner", (ContainerSpec("main", whole(1)),))
+    actions = (
+        RestartAgent(5.0),
+        Break(Fault(FaultKind.FAIL_WRITE, count=8)),
+        Apply((owner, named)),
+        Wait(15.0),
+    )
+    scenario = Scenario("laptop", actions, cgroup=CgroupVersion.V2)
+    assert Simulation(scenario).run().violations == ()
+
+
+def test_pod_whose_resize_was_not_answered_gets_its_own_cpus() -> None:
+    """With the new limit of one container as large as its pod's, both were taken for sharing it."""
+    pod = PodSpec("pod", (ContainerSpec("one", whole(1)), ContainerSpec("two", whole(2))))
+    actions = (
+        Apply((pod,)),
+        Wait(2.0),
+        Break(Fault(FaultKind.DELAY, "UPDATE_CONTAINER")),
+        Resize("default/pod/two", whole(3)),
+        Wait(20.0),
     )
     assert Simulation(Scenario("laptop", actions)).run().violations == ()

@@ -107,15 +107,13 @@ def siblings_of(draft: Draft, family: str, but: str = "") -> list[ContainerFacts
 
 
 def _has_own(draft: Draft, holding: Holding, siblings: Sequence[ContainerFacts]) -> bool:
-    """Tell whether a container already runs on cpus of its own, as many as its limit says.
+    """Tell whether a container already runs on cpus of its own.
 
-    Those that share the limit of their pod run on the pool, one and all.
+    Those that share the limit of their pod run on the pool, one and all. It may have other
+    cpus than its limit says: a resize was not answered.
     """
-    one = holding.container
-    has = recorded_cpus(one, draft.topology)
-    return one.quota == len(has) * one.period and all(
-        has.isdisjoint(recorded_cpus(other, draft.topology)) for other in siblings
-    )
+    has = recorded_cpus(holding.container, draft.topology)
+    return all(has.isdisjoint(recorded_cpus(other, draft.topology)) for other in siblings)
 
 
 def adopt(draft: Draft, holding: Holding) -> tuple[list[Move], tuple[Notice, ...]]:

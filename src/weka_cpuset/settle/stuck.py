@@ -1,6 +1,6 @@
 """Where containers may still be that could not be told to leave, and who must wait for them."""
 
-from weka_cpuset.engine import CpuSet, CpusetUpdate, Ledger
+from weka_cpuset.engine import Class, CpuSet, CpusetUpdate, Ledger
 
 
 class Stuck:
@@ -16,7 +16,7 @@ class Stuck:
         self._coming = coming
         self._before = before
         self._after = after
-        self._owned = self._shared = CpuSet.EMPTY
+        self._owned = self._named = self._shared = CpuSet.EMPTY
 
     def add(self, one: str, earlier: Ledger | None = None) -> None:
         """Take note that a container stays where it may be.
@@ -29,8 +29,12 @@ class Stuck:
         may = CpuSet.EMPTY
         for ledger in ledgers:
             may |= ledger.told.get(one, CpuSet.EMPTY) | ledger.doubts.get(one, CpuSet.EMPTY)
-        if any(one in ledger.exclusive for ledger in (*ledgers, self._after)):
+        owners = [ledger.exclusive.get(one) for ledger in (*ledgers, self._after)]
+        kinds = {owner.kind for owner in owners if owner is not None}
+        if Class.INTEGER in kinds:
             self._owned |= may
+        elif Class.ANNOTATED in kinds:
+            self._named |= may
         else:
             self._shared |= may
 
@@ -41,11 +45,17 @@ class Stuck:
         container on whose cpus others are still to come.
         """
         one = update.container_id
-        is_sure = one not in self._before.doubts
+        sure = self._before.told.get(one, CpuSet.EMPTY)
+        if doubt := self._before.doubts.get(one):
+            sure &= doubt
         lasts = not (self._coming and one in self._after.exclusive)
-        if lasts and is_sure and update.cpus <= self._before.told.get(one, CpuSet.EMPTY):
+        if lasts and update.cpus <= sure:
             return False
-        if not update.cpus.isdisjoint(self._owned):
-            return True
-        owner = update.container_id in self._after.exclusive
-        return owner and not update.cpus.isdisjoint(self._shared)
+        owner = self._after.exclusive.get(one)
+        others = self._owned
+        if owner is not None:
+            others |= self._shared
+        if owner is None or owner.kind is not Class.ANNOTATED:
+            # Annotated containers may overlap each other.
+            others |= self._named
+        return not update.cpus.isdisjoint(others)

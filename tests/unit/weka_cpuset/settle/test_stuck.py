@@ -1,7 +1,9 @@
 """Who must wait for containers that could not be told to leave."""
 
+import dataclasses
+
 from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
-from weka_cpuset.engine import CpuSet, CpusetUpdate, Ledger, Rules, Step
+from weka_cpuset.engine import CORES_ANNOTATION, CpuSet, CpusetUpdate, Ledger, Rules, Step
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settle.stuck import Stuck
 
@@ -48,3 +50,28 @@ def test_who_only_leaves_cpus_waits_for_nobody() -> None:
     stuck.add("owner")
     stuck.add("log")
     assert not stuck.keeps(update("owner", CpuSet.of([min(owned)])))
+
+
+def test_annotated_container_leaves_cpus_although_its_memory_nodes_are_in_doubt() -> None:
+    """Its cpus are known for certain; only its memory nodes have to be told as well."""
+    ledger, owned = node()
+    certain = dataclasses.replace(ledger, doubts={"owner": ledger.told["owner"]})
+    stuck = Stuck(certain, certain)
+    stuck.add("log")
+    assert not stuck.keeps(update("owner", CpuSet.of([min(owned)])))
+    unknown = dataclasses.replace(ledger, doubts={"owner": ALL - owned})
+    stuck = Stuck(unknown, unknown)
+    stuck.add("owner")
+    assert stuck.keeps(update("owner", CpuSet.of([min(owned)])))
+
+
+def test_annotated_container_does_not_wait_for_another_one() -> None:
+    """Annotated containers may overlap each other."""
+    handlers = Handlers(EIGHT, Rules(), dry_run=False)
+    start(handlers, create("web", 100))
+    for name in ("one", "two"):
+        start(handlers, create(name, 100, {CORES_ANNOTATION: "2-3"}))
+    stuck = Stuck(handlers.ledger, handlers.ledger)
+    stuck.add("one")
+    assert not stuck.keeps(update("two", CpuSet.of([2, 3])))
+    assert stuck.keeps(update("web", ALL))
