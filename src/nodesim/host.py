@@ -385,18 +385,19 @@ class Host:
         return self._topology.memory_nodes(cpus)
 
     def promised(self) -> CpuSet:
-        """Return the cpus of owners that do not run yet, or whose end was not told yet."""
+        """Return the cpus of owners that have not got them yet, or whose end was not told yet."""
         promised = CpuSet.EMPTY
         for one in self.runtime.containers:
             if one.phase is Phase.CREATED and not one.stop_told and one.cpus:
                 demand = kubernetes.demand_of(one.sandbox.spec, one.spec, self.online)
                 if _class_of(demand) is not Class.SHARED:
                     promised |= CpuSet.parse(one.cpus)
-            elif one.phase is Phase.EXITED:
-                promised |= self._still_held(one.id)
+            else:
+                # Of one that runs, an update may have been lost.
+                promised |= self._held(one.id)
         return promised
 
-    def _still_held(self, container_id: str) -> CpuSet:
+    def _held(self, container_id: str) -> CpuSet:
         """Return the cpus that a container owns until the agent is told of its end."""
         agent = self.agent.agent
         holding = agent.handlers.ledger.holding(container_id) if agent is not None else None

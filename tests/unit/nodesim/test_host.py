@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from nodesim.actions import Action, Apply, Delete, Offline, RestartAgent, Scenario, Wait
+from nodesim.actions import (
+    Action,
+    Apply,
+    Break,
+    Delete,
+    Fault,
+    FaultKind,
+    Offline,
+    RestartAgent,
+    Scenario,
+    Wait,
+)
 from nodesim.host import Host
 from nodesim.kubelet import PodPhase
 from nodesim.report import Entry
@@ -103,6 +114,19 @@ def test_an_owner_that_is_created_and_does_not_run_yet_is_promised_its_cpus() ->
         assert host.cpus_of("default/i/c") is None
 
     look_after(Apply((pod("i", 2000), pod("s"))), Wait(0.13), at=look)
+
+
+def test_an_owner_whose_update_was_lost_is_promised_its_cpus() -> None:
+    """Nobody else can have them, though the kernel does not know yet whose they are."""
+
+    def look(host: Host) -> None:
+        before = host.cpus_of("default/i/c")
+        assert before is not None
+        assert not host.promised().isdisjoint(ALL - before)
+
+    move = Apply((pod("a", cores="0-1"), pod("b", cores="4-5")))
+    lose = Break(Fault(FaultKind.LOSE_UPDATE))
+    look_after(Apply((pod("i", 2000),)), Wait(1.0), lose, move, Wait(1.0), at=look)
 
 
 def test_the_last_cpu_stays() -> None:
