@@ -49,7 +49,8 @@ class _Attempt:
     Attributes:
         spec: The container, resizes included.
         container_id: The present attempt; empty: none.
-        running: Whether it was started and has not ended.
+        running: Whether it was told to start and has not ended.
+        started: Whether the runtime has said that it is started.
         exit_code: How the last attempt ended; None: it has not.
         failures: How often it has ended, for the pause before the next attempt.
         retry_s: When the next attempt is due.
@@ -59,6 +60,7 @@ class _Attempt:
     spec: ContainerSpec
     container_id: str = ""
     running: bool = False
+    started: bool = False
     exit_code: int | None = None
     failures: int = 0
     retry_s: float = 0.0
@@ -115,7 +117,8 @@ class PodWorker:
         if all(self._is_over(one) for one in apps):
             failed = any(one.exit_code for one in apps)
             return PodPhase.FAILED if failed else PodPhase.COMPLETED
-        return PodPhase.RUNNING if all(one.running for one in apps) else PodPhase.PENDING
+        runs = all(one.running and one.started for one in apps)
+        return PodPhase.RUNNING if runs else PodPhase.PENDING
 
     @property
     def refused(self) -> tuple[ContainerSpec, ...]:
@@ -231,8 +234,9 @@ class PodWorker:
             one.container_id = await self._runtime.create_container(self._sandbox, one.spec)
             one.refusal = ""
             one.exit_code = None
-            one.running = True
+            one.running, one.started = True, False
             await self._runtime.start_container(one.container_id)
+            one.started = True
         except RuntimeAway:
             one.running = False
             raise

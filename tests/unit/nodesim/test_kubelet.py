@@ -78,8 +78,6 @@ class Node:
     async def started(self) -> None:
         """Wait until the pod's processes run."""
         await self.until(PodPhase.RUNNING)
-        # Its phase runs ahead: it counts a container that is about to start.
-        await asyncio.sleep(SLACK_S)
 
 
 @contextlib.asynccontextmanager
@@ -106,6 +104,20 @@ def pod(*containers: ContainerSpec, policy: RestartPolicy = RestartPolicy.ALWAYS
 def ends(after_s: float, code: int = 0) -> ContainerSpec:
     """Return a container that ends by itself."""
     return ContainerSpec("c", life_s=after_s, exit_code=code)
+
+
+def test_pod_runs_once_its_containers_do() -> None:
+    """It is pending while the runtime still starts one."""
+
+    async def main() -> None:
+        async with node() as one:
+            one.kubelet.apply(pod())
+            while not one.alive:
+                assert one.kubelet.phase(KEY) is PodPhase.PENDING
+                await asyncio.sleep(TASK_S / 10)
+            await one.until(PodPhase.RUNNING, patience_s=START_S + SLACK_S)
+
+    clock.run(main())
 
 
 # ---- restarts ----
