@@ -82,7 +82,7 @@ class Auditor:
         self._cpusets = cpusets
         self._in_flight = in_flight
         self._interval_s = interval_s
-        self._soon: set[str] = set()
+        self._soon: dict[str, None] = {}  # a set whose order does not change from run to run
         self._due = asyncio.Event()
         self._looked_s: dict[str, float] = {}
         self._narrowed: dict[str, str] = {}
@@ -91,7 +91,7 @@ class Auditor:
 
     def note_settled(self, ids: Collection[str]) -> None:
         """Take note that containers were told something outside of replies: read them back."""
-        self._soon |= set(ids)
+        self._soon |= dict.fromkeys(ids)
         self._due.set()
 
     async def run(self) -> None:
@@ -108,7 +108,7 @@ class Auditor:
                 await self._guard(None)
             else:
                 self._due.clear()
-                ids, self._soon = self._soon, set()
+                ids, self._soon = self._soon, {}
                 await self._guard(ids)
 
     async def look(self, ids: Collection[str] | None = None) -> None:

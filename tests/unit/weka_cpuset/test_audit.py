@@ -186,3 +186,18 @@ async def test_many_containers_are_read_in_slices_and_few_lines_are_logged(
         assert most <= SLICE
         assert caplog.text.count("The kernel differs") == LINES
         assert f"{len(names) - LINES} more containers" in caplog.text
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_same_storm_gives_the_same_recording_each_time() -> None:
+    """What was settled is read back in that order, not in that of Python's hashes."""
+    async with running() as node:
+        names = [f"web-{number}" for number in range(SLICE)]
+        for name in names:
+            node.run(name, 100)
+        await asyncio.sleep(APPLY_S * 2)
+        node.kernel.reads.clear()
+        node.auditor.note_settled(names)
+        await asyncio.sleep(INTERVAL_S / 20)
+        assert node.kernel.reads == [f"/{name}" for name in names]
