@@ -9,7 +9,7 @@ from random import Random
 import nri
 from nodesim.kernel import Kernel
 from weka_cpuset.daemon import Agent, Host
-from weka_cpuset.engine import Topology
+from weka_cpuset.engine import Ledger, Topology
 from weka_cpuset.offload import at_once
 from weka_cpuset.record.file import RecordFile
 from weka_cpuset.record.recorder import Recorder
@@ -48,6 +48,7 @@ class AgentProcess:
         self._host = Host(read_topology, lambda: kernel.online, kernel, draw, at_once)
         self._on_end = on_end
         self._agent: Agent | None = None
+        self._last: Ledger | None = None
         self._recording: RecordFile | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -55,6 +56,12 @@ class AgentProcess:
     def agent(self) -> Agent | None:
         """The agent that runs, or None."""
         return self._agent
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """What the agent knows; as long as it knows of nobody, what the last one knew."""
+        ledger = None if self._agent is None else self._agent.handlers.ledger
+        return ledger if ledger is not None and len(ledger) > 0 else self._last
 
     def start(self) -> None:
         """Start the agent, if it does not run."""
@@ -67,6 +74,7 @@ class AgentProcess:
 
     async def end(self) -> None:
         """End the agent; its memory is lost."""
+        self._last = self.ledger
         task, self._task, self._agent = self._task, None, None
         if task is not None:
             task.cancel()
@@ -92,6 +100,7 @@ class AgentProcess:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if task is not self._task:
             return
+        self._last = self.ledger
         self._task = self._agent = None
         self._close_recording()
         self.ends += 1

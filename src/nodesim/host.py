@@ -399,14 +399,17 @@ class Host:
 
     def _held(self, container_id: str) -> CpuSet:
         """Return the cpus that a container owns until the agent is told of its end."""
-        agent = self.agent.agent
-        holding = agent.handlers.ledger.holding(container_id) if agent is not None else None
+        ledger = self.agent.ledger
+        holding = ledger.holding(container_id) if ledger is not None else None
         return CpuSet.EMPTY if holding is None or holding.cpus is None else holding.cpus
 
     def shares(self, container_id: str) -> bool:
-        """Tell whether the agent says that it found no place for an integer container."""
-        agent = self.agent.agent
-        holding = agent.handlers.ledger.holding(container_id) if agent is not None else None
+        """Tell whether the agent says that it found no place for an integer container.
+
+        While it is away, what it said last holds.
+        """
+        ledger = self.agent.ledger
+        holding = ledger.holding(container_id) if ledger is not None else None
         return holding is None or holding.cpus is None
 
     # ---- inside ----

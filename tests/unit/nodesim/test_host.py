@@ -149,3 +149,14 @@ def test_an_agent_that_is_away_leaks_nothing() -> None:
         assert not host.at_work.is_set()
 
     look_after(RestartAgent(away_s=3.0), Wait(1.0), at=look)
+
+
+def test_owner_stays_an_owner_while_the_agent_is_away() -> None:
+    """Nobody has taken its cpus from it, so who runs on them is exposed."""
+
+    def look(host: Host) -> None:
+        assert not host.at_work.is_set()
+        (owner,) = (one for one in host.runtime.containers if one.label == "default/i/c")
+        assert not host.shares(owner.id)
+
+    look_after(PODS, Wait(2.0), RestartAgent(3.0), Wait(1.0), at=look)
