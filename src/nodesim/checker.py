@@ -95,7 +95,7 @@ class Checker:
         self._enter(one)
         self._judge(one)
         if one.owned:
-            self._judge_pool(one)
+            self._judge_pool(one, one.owned)
 
     def unasked(self) -> None:
         """A container is created, and the agent had no say in it.
@@ -156,6 +156,8 @@ class Checker:
         one = self._tenants.get(container_id)
         if one is None:
             return
+        if answered:
+            one.resized_from = one.cpus if one.id in self._owners else 0
         self._leave(one)
         one.demand = demand
         one.misplaced |= not answered
@@ -374,19 +376,17 @@ class Checker:
     def _has_misplaced(self) -> bool:
         return any(one.misplaced for one in self._tenants.values())
 
-    def _judge_pool(self, owner: Tenant) -> None:
-        """Judge rule 4 after an owner came: somebody else may have nothing left."""
+    def _judge_pool(self, owner: Tenant, gained: int) -> None:
+        """Judge rule 4 after an owner came or grew: somebody else may have nothing left."""
         pool = self._online & ~self._owned
-        others = 0
         for other in self._owners.values():
-            others |= other.cpus if other is not owner else 0
-        took_nothing = pool == self._online & ~others
-        if took_nothing or self._has_misplaced():
+            gained &= ~other.cpus if other is not owner else -1
+        if not gained & self._online or self._has_misplaced():
             return
         if pool.bit_count() < self._min_shared:
             self._report(4, owner, f"leaves {pool.bit_count()} cpus in the pool")
         for one in self._tenants.values():
-            had = (pool | owner.cpus) & ~one.forbidden
+            had = (pool | gained) & ~one.forbidden
             if isinstance(one.demand, SharedDemand) and had and not pool & ~one.forbidden:
                 self._report(4, one, f"is left without any cpu by {owner.label}")
 
@@ -419,6 +419,9 @@ class Checker:
         if narrowed:
             self._bear_with_guests(one)
         self._judge(one)
+        if one.resized_from is not None and one.id in self._owners:
+            self._judge_pool(one, one.cpus & ~one.resized_from)
+            one.resized_from = None
 
     def _bear_with_guests(self, one: Tenant) -> None:
         """Give those time who are on the cpus of a container that has only left some.

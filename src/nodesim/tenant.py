@@ -22,6 +22,8 @@ class Tenant:
             say no, or cpus went offline. Then it may share instead.
         astray: Whether the kernel may still enforce something else than the agent wanted.
         incomplete: Whether it was found with other cpus than its own, and was given time.
+        resized_from: The cpus that it owned when it asked for something else, until it owns
+            what it asked for; None: it has not.
         told: Whether it was reported wrong already.
     """
 
@@ -34,6 +36,7 @@ class Tenant:
     misplaced: bool = False
     astray: bool = False
     incomplete: bool = False
+    resized_from: int | None = None
     told: bool = False
 
     @property

@@ -236,6 +236,25 @@ def test_a_pool_smaller_than_the_setting_breaks_rule_4() -> None:
     assert court.broken == [(4, "c")]
 
 
+def test_owner_that_grows_until_a_shared_container_has_nothing_breaks_rule_4() -> None:
+    """A resize is judged like a creation; one that only keeps its cpus takes nothing."""
+    court = Court()
+    court.came("poor", shared("3-7"), "2")
+    court.came("i", whole(2), "0-1")
+    court.checker.resized("i", whole(3), answered=True)
+    court.changed("i", "0-2")
+    assert (4, "poor") in court.broken
+    small = Court(min_shared=3)
+    small.came("s", shared(), "2-7")
+    small.came("i", whole(2), "0-1")
+    for count, has in ((5, "0-4"), (2, "0-1"), (6, "0-5")):
+        assert small.broken == []
+        small.checker.resized("i", whole(count), answered=True)
+        small.changed("s", str(cpus("0-7") - cpus(has)))
+        small.changed("i", has)
+    assert small.broken == [(4, "i")]
+
+
 def test_a_reserved_cpu_is_for_no_integer_container() -> None:
     """Annotated and shared ones may use it."""
     court = Court(reserved="0-1")
