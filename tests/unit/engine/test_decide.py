@@ -16,6 +16,7 @@ from weka_cpuset.engine import (
     Doubt,
     EmptySharedPool,
     Event,
+    Found,
     InvalidCores,
     Ledger,
     NoMovePlan,
@@ -38,6 +39,7 @@ from weka_cpuset.engine import (
     Why,
     decide,
     rebuild,
+    siblings_in_question,
 )
 
 SHARED = (pod("shared"), container("shared"))
@@ -508,3 +510,63 @@ def test_update_of_an_unusable_annotation_changes_nothing() -> None:
     assert decision.outcome is Outcome.UNCHANGED
     assert decision.adjustment is not None
     assert decision.adjustment.cpus == LAPTOP.online
+
+
+def test_container_whose_cpuset_somebody_changed_gets_its_cpus_back() -> None:
+    """What was read of it is what it has, for certain, so an owner may come to all others."""
+    doubted = _run(ledger_of(flat(3), SHARED, _single("i", "")), Doubt(frozenset(["shared"])))
+    elsewhere = doubted.cpus_of("i")
+    ledger = _run(doubted, Found({"shared": elsewhere, "never-seen": elsewhere}))
+    assert ledger.told["shared"] == elsewhere
+    assert ledger.doubts == {}
+    decision = decide(ledger, Settle())
+    assert _told(decision) == {"shared": ledger.pool}
+    assert decide(decision.ledger, Settle()).updates == ()
+
+
+def test_container_that_starts_has_not_what_was_read_of_it() -> None:
+    """The runtime has yet to make its cgroup; what is there before says nothing."""
+    ledger = _run(ledger_of(LAPTOP, INTEGER), Create(*SHARED))
+    found = _run(ledger, Found({"shared": CpuSet.of([0])}))
+    assert found.told == ledger.told
+    assert decide(found, Settle()).updates == ()
+
+
+def test_nobody_gets_cpus_that_a_starting_container_cannot_be_written_off() -> None:
+    """It has no cgroup yet and starts on what it was told; an owner waits for that."""
+    early = Create(*SHARED)
+    owner = (INTEGER[0], replace(INTEGER[1], cpus="1"))
+    ledger = _run(Ledger.empty(LAPTOP), early, Seen(*owner, Phase.RUNNING))
+    waiting = decide(ledger, Settle(running_only=True))
+    assert waiting.updates == ()
+    ledger = _run(waiting.ledger, Seen(None, early.container, Phase.RUNNING))
+    updates = decide(ledger, Settle(running_only=True)).updates
+    assert [one.container_id for one in updates] == ["shared", "integer"]
+    assert updates[0].cpus.isdisjoint(updates[1].cpus)
+
+
+def test_update_of_a_starved_container_does_not_give_it_the_kubelets_cpus() -> None:
+    """The reply names what it has, though there is nothing of the pool for it."""
+    everything = (pod("all", cores="0-2"), container("all"))
+    starved = (SHARED[0], replace(SHARED[1], cpus="1"))
+    ledger = _run(ledger_of(flat(3), everything), Seen(*starved, Phase.RUNNING))
+    assert ledger.starved == {"shared"}
+    decision = decide(ledger, Update(*starved))
+    assert decision.adjustment is not None
+    assert decision.adjustment.cpus == CpuSet.of([1])
+
+
+def test_init_container_is_asked_about_before_its_limit_counts_against_the_pod() -> None:
+    """It may have ended, and its Stop be on its way; no other container is asked about."""
+    its_pod = replace(pod("p", guaranteed=True), cpu_quota=200_000, cpu_period=100_000)
+    init = replace(container("p", 2), id="init", name="init")
+    app = Create(its_pod, container("p", 2))
+    ledger = ledger_of(LAPTOP, SHARED, (its_pod, init))
+    assert siblings_in_question(ledger, app) == ("init",)
+    assert siblings_in_question(ledger, Stop("init")) == ()
+    small = Create(its_pod, replace(container("p"), id="small"))
+    smaller_pod = ledger_of(LAPTOP, (its_pod, container("small", 1)))
+    assert siblings_in_question(smaller_pod, small) == ()
+    starting = _run(ledger_of(LAPTOP, SHARED), Create(its_pod, init))
+    assert siblings_in_question(starting, app) == ()
+    assert siblings_in_question(ledger, Create(*INTEGER)) == ()

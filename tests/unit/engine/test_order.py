@@ -111,3 +111,45 @@ def test_a_doubt_is_told_again() -> None:
     assert _shown(ordered.steps) == [("s", "1-2", Step.SHRINK)]
     ordered = order([_change("i", Class.INTEGER, "1", "1", may="0")])
     assert _shown(ordered.steps) == [("i", "1", Step.MOVE)]
+
+
+def test_owner_in_doubt_gets_its_cpus_again_only_when_others_have_left_them() -> None:
+    """What it was told may have been lost: to be told the same once more then gives it cpus."""
+    ordered = order(
+        [
+            _change("doubted", Class.INTEGER, "1", "1", may="0"),
+            _change("leaving", Class.INTEGER, "1", "2"),
+        ]
+    )
+    assert [name for name, _, _ in ordered.steps] == ["leaving", "doubted"]
+    assert ordered.finished
+
+
+def test_owner_that_comes_from_the_pool_is_alone_on_its_cpus_from_the_start() -> None:
+    """Shared containers leave first; what it leaves itself is given to an owner after that."""
+    ordered = order(
+        [
+            _change("mover", Class.INTEGER, "5", "2"),
+            _change("newcomer", Class.INTEGER, "0-3", "0-1"),
+            _change("shared", Class.SHARED, "0-3", "3"),
+        ]
+    )
+    assert [name for name, _, _ in ordered.steps] == ["shared", "newcomer", "mover"]
+    assert ordered.finished
+
+
+def test_shared_container_found_on_cpus_of_an_owner_leaves_them_first() -> None:
+    """It gets those that the owner leaves with a later reply, though it is on them already."""
+    ordered = order(
+        [_change("owner", Class.INTEGER, "1", "0"), _change("shared", Class.SHARED, "0-1", "1-2")]
+    )
+    assert _shown(ordered.steps) == [("shared", "2", Step.SHRINK), ("owner", "0", Step.MOVE)]
+    assert not ordered.finished
+
+
+def test_shared_container_is_not_left_without_any_cpu() -> None:
+    """It stays beside an owner on the one cpu that there is for it, and the owner can move."""
+    ordered = order(
+        [_change("owner", Class.INTEGER, "1", "0"), _change("shared", Class.SHARED, "0-1", "1")]
+    )
+    assert _shown(ordered.steps) == [("shared", "1", Step.SHRINK), ("owner", "0", Step.MOVE)]

@@ -24,6 +24,7 @@ from weka_cpuset.engine import (
     decide,
     rebuild,
     rehome,
+    reread,
 )
 
 NO_RULES = Rules()
@@ -218,3 +219,56 @@ def test_late_events_and_spare_over_hotplug() -> None:
     rebuilt = rehome(ledger, without(LAPTOP, CpuSet.of([0])))
     assert rebuilt.ledger.ended == ledger.ended
     assert not rebuilt.ledger.spare
+
+
+def test_container_that_failed_to_start_holds_no_cpus_over_a_restart() -> None:
+    """Its next attempt runs; the runtime still lists the first one, as created."""
+    its_pod = pod("i", guaranteed=True)
+    first, next_one = container("i", 2, "0,4", attempt=1), container("i", 2, "1,5", attempt=2)
+    listed = [Reported(first, Phase.CREATED), Reported(next_one, Phase.RUNNING)]
+    ledger = rebuild(LAPTOP, NO_RULES, [its_pod], listed).ledger
+    assert ledger.exclusive.keys() == {next_one.id}
+    sidecar = Reported(replace(first, name="sidecar"), Phase.CREATED)
+    assert len(rebuild(LAPTOP, NO_RULES, [its_pod], [sidecar, listed[1]]).ledger) == 2
+    assert len(rebuild(LAPTOP, NO_RULES, [its_pod], listed[:1]).ledger) == 1
+
+
+def test_nobody_is_told_what_is_on_record_before_the_kernel_is_read() -> None:
+    """What was written to cgroups is not on record: to follow that would take cpus away."""
+    its_pod, owner = _integer("i", 2, "0,4")
+    listed = [
+        Reported(owner, Phase.RUNNING),
+        Reported(container("s", cpus="0-7"), Phase.RUNNING),
+        Reported(container("starting", cpus="0-7"), Phase.CREATED),
+    ]
+    assert rebuild(LAPTOP, NO_RULES, [its_pod], listed).updates
+    rebuilt = rebuild(LAPTOP, NO_RULES, [its_pod], listed, read_next=True)
+    assert rebuilt.updates == ()
+    assert rebuilt.ledger.doubts == {"i": LAPTOP.online, "s": LAPTOP.online}
+    assert not rebuilt.ledger.settled
+
+
+def test_owner_stays_on_the_cpus_that_were_written_to_its_cgroup() -> None:
+    """After a restart the record says where it was before; the kernel says where it is."""
+    its_pod, owner = _integer("i", 2, "0,4")
+    listed = [
+        Reported(owner, Phase.RUNNING),
+        Reported(container("s", cpus="1-3,5-7"), Phase.RUNNING),
+    ]
+    ledger = rebuild(LAPTOP, NO_RULES, [its_pod], listed, read_next=True).ledger
+    enforced = {"i": CpuSet.of([1, 5]), "s": LAPTOP.online - CpuSet.of([1, 5])}
+    read = reread(ledger, enforced | {"never-seen": CpuSet.of([0])})
+    read.ledger.check()
+    assert read.ledger.told == enforced
+    assert read.ledger.doubts == {}
+    assert read.ledger.cpus_of("i") == enforced["i"]
+    assert decide(read.ledger, Settle()).updates == ()
+
+
+def test_container_that_could_not_be_read_stays_in_doubt() -> None:
+    """It is told its cpus, whatever it has."""
+    listed = [Reported(container(name, cpus="0-7"), Phase.RUNNING) for name in ("a", "b")]
+    ledger = rebuild(LAPTOP, NO_RULES, [], listed, read_next=True).ledger
+    read = reread(ledger, {"a": LAPTOP.online}).ledger
+    assert read.doubts == {"b": LAPTOP.online}
+    assert [one.container_id for one in decide(read, Settle()).updates] == ["b"]

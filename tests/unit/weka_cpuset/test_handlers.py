@@ -338,6 +338,25 @@ def test_living_and_starting_holders_keep_their_cpus(handlers: Handlers) -> None
     assert len(handlers.ledger) == 2
 
 
+def test_app_container_owns_cpus_though_the_end_of_its_init_container_is_told_late(
+    handlers: Handlers,
+) -> None:
+    """Together they would exceed their pod's limit, as those do that share it; one has ended."""
+    init, app = create("init", 2000), create("app", 2000)
+    for one in (init, app):
+        one.pod.CopyFrom(pod_of("p", {}, guaranteed=True))
+        one.pod.linux.pod_resources.cpu.quota.value = 200_000
+        one.pod.linux.pod_resources.cpu.period.value = 100_000
+        one.container.pod_sandbox_id = one.pod.id
+        one.container.name = one.container.id
+        one.container.linux.cgroups_path = f"/{one.container.id}"
+    start(handlers, init)
+    handlers.is_dead = lambda path: path == "/init"
+    assert len(start(handlers, app)) == 2
+    assert handlers.ledger.exclusive.keys() == {"app"}
+    handlers.ledger.check()
+
+
 def test_slow_answer_is_warned_of_with_its_cause(
     handlers: Handlers, caplog: pytest.LogCaptureFixture
 ) -> None:
