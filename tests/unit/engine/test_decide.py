@@ -512,11 +512,14 @@ def test_update_of_an_unusable_annotation_changes_nothing() -> None:
     assert decision.adjustment.cpus == LAPTOP.online
 
 
-def test_container_whose_cpuset_somebody_changed_gets_its_cpus_back() -> None:
-    """What was read of it is what it has, for certain, so an owner may come to all others."""
-    doubted = _run(ledger_of(flat(3), SHARED, _single("i", "")), Doubt(frozenset(["shared"])))
-    elsewhere = doubted.cpus_of("i")
-    ledger = _run(doubted, Found({"shared": elsewhere, "never-seen": elsewhere}))
+@pytest.mark.parametrize("doubted", [False, True])
+def test_container_whose_cpuset_somebody_changed_gets_its_cpus_back(doubted: bool) -> None:
+    """What was read of it is what it has, for certain."""
+    ledger = ledger_of(flat(3), SHARED, _single("i", ""))
+    if doubted:
+        ledger = _run(ledger, Doubt(frozenset(["shared"])))
+    elsewhere = ledger.cpus_of("i")
+    ledger = _run(ledger, Found({"shared": elsewhere, "never-seen": elsewhere}))
     assert ledger.told["shared"] == elsewhere
     assert ledger.doubts == {}
     decision = decide(ledger, Settle())
@@ -543,6 +546,20 @@ def test_nobody_gets_cpus_that_a_starting_container_cannot_be_written_off() -> N
     updates = decide(ledger, Settle(running_only=True)).updates
     assert [one.container_id for one in updates] == ["shared", "integer"]
     assert updates[0].cpus.isdisjoint(updates[1].cpus)
+
+
+def test_shared_container_does_not_grow_onto_cpus_on_which_an_owner_may_start() -> None:
+    """The owner was moved before it started, and that may be lost until it runs."""
+    ledger = _run(ledger_of(LAPTOP, SHARED), Create(*INTEGER))
+    first = ledger.cpus_of("integer")
+    named = Create(pod("named", cores=str(first)), container("named"))
+    ledger = decide(_run(ledger, named), Stop("named"), 0).ledger
+    waiting = decide(ledger, Settle(running_only=True))
+    assert waiting.ledger.told["shared"].isdisjoint(first)
+    ledger = _run(waiting.ledger, Seen(*INTEGER, Phase.RUNNING))
+    grown = decide(ledger, Settle(running_only=True))
+    assert [one.container_id for one in grown.updates] == ["integer", "shared"]
+    assert first <= grown.ledger.told["shared"]
 
 
 def test_update_of_a_starved_container_does_not_give_it_the_kubelets_cpus() -> None:

@@ -138,6 +138,19 @@ def test_owner_that_comes_from_the_pool_is_alone_on_its_cpus_from_the_start() ->
     assert ordered.finished
 
 
+def test_owner_does_not_move_beside_one_that_still_has_what_it_had_on_the_pool() -> None:
+    """The one waits for a shared container, which waits for the other."""
+    ordered = order(
+        [
+            _change("mover", Class.INTEGER, "5", "2"),
+            _change("newcomer", Class.INTEGER, "0-3", "0-1"),
+            _change("shared", Class.SHARED, "0", "5"),
+        ]
+    )
+    assert [name for name, _, _ in ordered.steps] == ["newcomer"]
+    assert not ordered.finished
+
+
 def test_shared_container_found_on_cpus_of_an_owner_leaves_them_first() -> None:
     """It gets those that the owner leaves with a later reply, though it is on them already."""
     ordered = order(
