@@ -56,6 +56,17 @@ def _shown(text: str) -> str:
     return f"{text[:_SHOWN_TEXT_MAX]!r}... ({len(text)} characters)"
 
 
+def _counted(cpus: int) -> str:
+    return "1 cpu" if cpus == 1 else f"{cpus} cpus"
+
+
+def _free(cpus: CpuSet) -> str:
+    """Say how many cpus are free, and which."""
+    if not cpus:
+        return "none is free"
+    return f"{_counted(len(cpus))} {'is' if len(cpus) == 1 else 'are'} free: {cpus}"
+
+
 class LedgerBroken(EngineError):
     """A ledger contradicts the rules. Always a fault of this program.
 
@@ -129,7 +140,8 @@ class NotEnoughCpus(Refusal):
     """Fewer cpus are free than an integer container asks for.
 
     Attributes:
-        wanted: How many more cpus it needs.
+        count: How many cpus it asks for.
+        lacks: How many it needs beside those that it has: all of them if it is new.
         free: The cpus it could have been given.
         reserved: Cpus that are kept from all integer containers.
         forbidden: Cpus that its pod forbids.
@@ -137,7 +149,8 @@ class NotEnoughCpus(Refusal):
 
     more_cpus_help: ClassVar[bool] = True
 
-    wanted: int
+    count: int
+    lacks: int
     free: CpuSet
     reserved: CpuSet
     forbidden: CpuSet
@@ -145,9 +158,10 @@ class NotEnoughCpus(Refusal):
     def __str__(self) -> str:
         limits = f" (reserved: {self.reserved})" if self.reserved else ""
         limits += f" (forbidden to the pod: {self.forbidden})" if self.forbidden else ""
+        more = f", {self.lacks} more than it has" if self.lacks < self.count else ""
         return (
-            f"{self.wanted} cpus of its own are wanted and {len(self.free)} are free: "
-            f"{self.free or 'none'}{limits}; release cpus or ask for fewer"
+            f"it asks for {_counted(self.count)} of its own{more}, and {_free(self.free)}"
+            f"{limits}; release cpus or ask for fewer"
         )
 
 
@@ -169,9 +183,8 @@ class NoMovePlan(Refusal):
 
     def __str__(self) -> str:
         return (
-            f"cpus {self.in_the_way} are owned by {', '.join(self.owners)}, and only "
-            f"{len(self.free)} are free to move them to: {self.free or 'none'}; "
-            "name other cpus or release some"
+            f"cpus {self.in_the_way} are owned by {', '.join(self.owners)}, which cannot all "
+            f"move elsewhere: {_free(self.free)}; name other cpus or release some"
         )
 
 
@@ -196,7 +209,7 @@ class PoolWouldRunDry(Refusal):
             who = ", ".join(self.starving)
             return f"no cpu of the pool {self.pool} would be left for {who}; ask for fewer cpus"
         return (
-            f"the pool {self.pool} would shrink below {self.min_shared} cpus "
+            f"the pool {self.pool} would shrink below {_counted(self.min_shared)} "
             "(cpus.min_shared); ask for fewer cpus"
         )
 

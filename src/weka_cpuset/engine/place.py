@@ -203,7 +203,7 @@ def _choose(draft: Draft, container_id: str, demand: IntegerDemand, keep: CpuSet
         return _off_starting(draft, supply, allowed, keep, plan[container_id])
     best = pick(draft.topology, allowed, missing)
     if best is None:
-        raise NotEnoughCpus(missing, allowed, draft.rules.reserved, demand.forbidden)
+        raise NotEnoughCpus(demand.count, missing, allowed, draft.rules.reserved, demand.forbidden)
     raise _dry(draft, best | keep)
 
 

@@ -345,7 +345,13 @@ def _serve(draft: Draft, lacking: list[tuple[Holding, Need]], left: CpuSet) -> l
         one, need = waiting.pop()
         draft.take_out(one.id)
         allowed = supply.free - need.forbidden
-        refusal = NotEnoughCpus(need.lacks, allowed, draft.rules.reserved, need.forbidden)
+        refusal = NotEnoughCpus(
+            len(need.keep) + need.lacks,
+            need.lacks,
+            allowed,
+            draft.rules.reserved,
+            need.forbidden,
+        )
         notices += give_pool(draft, one, refusal)
     return notices
 

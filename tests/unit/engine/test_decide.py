@@ -387,6 +387,14 @@ def test_update_grows_and_shrinks_an_integer_container() -> None:
     }
 
 
+def test_refused_resize_says_what_is_asked_for_and_what_is_missing() -> None:
+    """Who reads of a resize to 4 that 2 cpus are wanted looks for another container."""
+    ledger = ledger_of(flat(3), SHARED, INTEGER)
+    refusal = decide(ledger, Update(INTEGER[0], container("integer", 4))).refusal
+    assert isinstance(refusal, NotEnoughCpus)
+    assert (refusal.count, refusal.lacks) == (4, 2)
+
+
 def test_update_changes_the_class() -> None:
     """A fractional limit makes an integer container shared, and back."""
     half = replace(container("integer"), shares=1536, quota=150_000, period=100_000, memory_limit=1)

@@ -30,11 +30,21 @@ NONE = CpuSet.EMPTY
     [
         (InvalidCores("a/b", "x" * 200, "bad"), ["a/b", "bad", "200 characters"]),
         (CoresOffline("a/b", ONE, TWO), ["a/b", "1", "2-3"]),
-        (NotEnoughCpus(4, TWO, ONE, NONE), ["4 cpus", "2 are free: 2-3", "reserved: 1"]),
-        (NotEnoughCpus(4, NONE, NONE, ONE), ["0 are free: none", "forbidden to the pod: 1"]),
-        (NoMovePlan(ONE, ("c1", "c2"), TWO), ["cpus 1", "c1, c2", "2-3"]),
+        (
+            NotEnoughCpus(4, 4, TWO, ONE, NONE),
+            ["asks for 4 cpus of its own, and 2 cpus are free: 2-3", "reserved: 1"],
+        ),
+        (
+            NotEnoughCpus(1, 1, NONE, NONE, ONE),
+            ["asks for 1 cpu of its own, and none is free", "forbidden to the pod: 1"],
+        ),
+        (
+            NotEnoughCpus(4, 2, ONE, NONE, NONE),
+            ["4 cpus of its own, 2 more than it has, and 1 cpu is free: 1;"],
+        ),
+        (NoMovePlan(ONE, ("c1", "c2"), TWO), ["cpus 1", "c1, c2", "2 cpus are free: 2-3"]),
         (PoolWouldRunDry(("c1",), 0, TWO), ["2-3", "c1"]),
-        (PoolWouldRunDry((), 2, TWO), ["2-3", "below 2", "cpus.min_shared"]),
+        (PoolWouldRunDry((), 2, TWO), ["2-3", "below 2 cpus", "cpus.min_shared"]),
         (EmptySharedPool(NONE, NONE), ["release"]),
         (EmptySharedPool(TWO, TWO), ["forbids 2-3"]),
         (CpusStillInUse(ONE), ["cpus 1", "try again"]),

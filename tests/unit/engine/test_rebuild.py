@@ -11,6 +11,7 @@ from weka_cpuset.engine import (
     CpuSet,
     Create,
     DuplicateContainer,
+    NotEnoughCpus,
     Phase,
     PodFacts,
     Rebuilt,
@@ -141,6 +142,19 @@ def test_impossible_demands_run_on_the_pool() -> None:
     crowded = _rebuild(_integer("i", 2, ""), _integer("j", 2, ""), machine=flat(3))
     assert crowded.ledger.exclusive.keys() == {"i"}
     assert [type(one) for one in crowded.notices] == [Unplaced]
+
+
+def test_notice_says_what_a_running_container_asks_for_and_what_is_missing() -> None:
+    """It keeps one of its two cpus, so one more is missing."""
+    rebuilt = _rebuild(
+        (pod("a", cores="1-2"), replace(container("a", cpus="1-2"), mems="0")),
+        _integer("i", 2, "0-1"),
+        machine=flat(3),
+    )
+    (notice,) = rebuilt.notices
+    assert isinstance(notice, Unplaced)
+    assert isinstance(notice.refusal, NotEnoughCpus)
+    assert (notice.refusal.count, notice.refusal.lacks) == (2, 1)
 
 
 def test_annotated_containers_can_starve_shared_ones() -> None:
