@@ -4,6 +4,10 @@ A handler works in memory only. It touches no file and no socket, takes no lock 
 for nothing; its log line goes into a queue. So the runtime has its answer in time whatever
 else on the node hangs. There is one ledger and one writer, the thread of the event loop:
 between reading the ledger and replacing it nothing else runs.
+
+There is one exception: where it depends on the end of other containers what a new or resized
+one gets, `is_dead` tells of each whether it has ended already. That is a read of the kernel's
+memory, and there are never more than a bounded number of them (docs/decisions/0007).
 """
 
 import logging
@@ -101,13 +105,16 @@ class Handlers:
             anything else is told outside of replies.
         unverified: Whether the ledger rests on what the runtime was told and may not have
             done, so that all should be compared with the kernel.
+        released: Whether a container was released since all was last settled outside of
+            replies; whoever settles clears it.
         reads_kernel: Whether what the kernel enforces is read right after a Synchronize. Then
             nothing is told to running containers before.
         on_unsettled: Called after an event that leaves something for later.
         on_urgent: Called before that if somebody may be on cpus of another container.
         on_burst: Called after each creation that takes cpus off the pool.
         is_dead: Tells whether the cgroup at a path is known to have no process. Asked only
-            before a container would be refused for lack of cpus.
+            before a container would be refused for lack of cpus, and of the containers whose
+            end decides whether a new one has its own limit or that of its pod.
         on_told: Called with the ids of containers for which a reply has a cpuset, and the
             ledger before it: the kernel has it once the runtime has come to that part.
         on_request: Called when a request comes. The runtime asks one thing at a time, so it
@@ -125,6 +132,7 @@ class Handlers:
         self.ledger = Ledger.empty(topology, rules)
         self.unread = False
         self.unverified = False
+        self.released = False
         self.reads_kernel = False
         self.on_unsettled: Callable[[], None] = _nobody
         self.on_urgent: Callable[[], None] = _nobody
@@ -181,6 +189,8 @@ class Handlers:
         """Rebuild the ledger from the runtime's report and return what must be corrected."""
         started_ns = time.perf_counter_ns()
         self.on_request()
+        # In a dry run nobody reads: containers do not have what the ledger says.
+        reads_kernel = self.reads_kernel and not self._dry_run
         report = Report(
             self._topology,
             [translate.pod_facts(pod) for pod in pods],
@@ -189,11 +199,11 @@ class Handlers:
                 for container in containers
                 if container.state != messages.ContainerState.CONTAINER_STOPPED
             ],
-            self.reads_kernel,
+            reads_kernel,
         )
         rebuilt = self._ask(report)
-        self.unread, self.unverified = self.reads_kernel, not self.reads_kernel
-        if self.reads_kernel:
+        self.unread, self.unverified = reads_kernel, not reads_kernel
+        if reads_kernel:
             self.on_urgent()
         else:
             self.on_told([one.container_id for one in rebuilt.updates], self.ledger)
@@ -437,6 +447,8 @@ class Handlers:
         if self._recorder is not None:
             self._recorder.record(self.ledger, question, answer)
         self.ledger = answer.ledger
+        if isinstance(answer, Decision):
+            self.released |= answer.outcome is Outcome.RELEASED
         return answer
 
     def _log(self, name: str, subject: str, before: Ledger, decision: Decision, us: int) -> None:

@@ -9,7 +9,7 @@ import nri
 from nri import messages
 from weka_cpuset import translate
 from weka_cpuset.enforced import Cpusets
-from weka_cpuset.engine import CpusetUpdate
+from weka_cpuset.engine import CpusetUpdate, Step
 from weka_cpuset.handlers import GROWTH_PER_REPLY, Handlers
 from weka_cpuset.logs import Fields
 from weka_cpuset.settings import Way
@@ -200,7 +200,7 @@ class Settler:
         if done.waiting:
             self._come_back()
         self.status.gone += len(done.gone)
-        self._count(done.told, done.failed)
+        self._count(done.told, done.failed, updates)
         return done.failed
 
     def _come_back(self) -> None:
@@ -228,7 +228,7 @@ class Settler:
             finally:
                 self._in_flight.note_asked(())
             self._tell_again_what_events_changed(updates)
-            self._count([one for one in ids if one not in failed], failed)
+            self._count([one for one in ids if one not in failed], failed, updates)
             doubt(self._handlers, before, failed)
         return failed
 
@@ -243,17 +243,27 @@ class Settler:
         if stale:
             self._handlers.doubt(stale, stale)
 
-    def _count(self, told: Sequence[str], failed: Collection[str]) -> None:
+    def _count(
+        self, told: Sequence[str], failed: Collection[str], updates: Sequence[CpusetUpdate]
+    ) -> None:
         """Count what became of updates, and have those that were told read back."""
         self.status.settled += len(told)
         self.status.failed += len(failed)
         if told:
-            log.info("Settled %s", Fields({"updates": len(told), "reason": "container removal"}))
+            log.info("Settled %s", Fields({"updates": len(told), "reason": self._reason(updates)}))
             self.on_settled(told)
+
+    def _reason(self, updates: Sequence[CpusetUpdate]) -> str:
+        """Tell operators why containers were told something."""
+        if not any(one.step is Step.GROW for one in updates):
+            return "repair"
+        return "container removal" if self._handlers.released else "growth"
 
     def _conclude(self, failed: dict[str, Exception]) -> None:
         """Try again later what failed, as long as that makes sense."""
         ledger = self._handlers.ledger
+        if ledger.settled:
+            self._handlers.released = False
         holdings = [ledger.holding(one) for one in failed]
         self.status.unsettled = tuple(one.label for one in holdings if one is not None)
         if not failed:

@@ -193,6 +193,17 @@ def test_events_about_nothing_known_are_no_error(handlers: Handlers, event: Even
     handlers.ledger.check()
 
 
+def test_dry_run_doubts_nobody_after_a_restart() -> None:
+    """Nobody reads the kernel in a dry run, so what is on record is all that is known."""
+    handlers = Handlers(EIGHT, Rules(), dry_run=True)
+    handlers.reads_kernel = True
+    running = create("shared", 100)
+    running.container.state = messages.ContainerState.CONTAINER_RUNNING
+    assert not handlers.synchronize([running.pod], [running.container])
+    assert handlers.ledger.doubts == {}
+    assert not handlers.unread
+
+
 def test_new_topology_is_used_from_the_next_report_on(handlers: Handlers) -> None:
     """After a reconnect the ledger is built on the machine as it is now."""
     four = Topology.build([Cpu(cpu, cpu, 0, 0, 0) for cpu in range(4)])

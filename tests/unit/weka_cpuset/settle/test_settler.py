@@ -269,6 +269,43 @@ async def test_defect_in_a_pass_does_not_end_the_agent(
     settling.cancel()
 
 
+def reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the reasons that the log gives for what was settled."""
+    lines = [one.getMessage() for one in caplog.records if one.msg == "Settled %s"]
+    return [line.partition("reason=")[2].strip('"') for line in lines]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_log_says_container_removal_only_of_what_follows_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An operator who greps for it finds no repair, and no end of a burst."""
+    caplog.set_level("INFO")
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    settling = asyncio.create_task(Settler(handlers, kernel, InFlight(handlers)).run())
+    start(handlers, shared("web"))
+    owners = [create(f"owner-{number}", 1000) for number in range(2)]
+    for owner in owners:
+        start(handlers, owner)
+    assert handlers.ledger.spare
+    await asyncio.sleep(CALM_S * 2)
+    assert reasons(caplog) == ["growth"]
+    handlers.doubt(["web"], {"web": ALL})
+    handlers.on_unsettled()
+    await asyncio.sleep(CALM_S)
+    assert reasons(caplog) == ["growth", "repair"]
+    remove(handlers, owners[0])
+    await asyncio.sleep(CALM_S)
+    assert reasons(caplog) == ["growth", "repair", "container removal"]
+    for number in range(2, 4):
+        start(handlers, create(f"owner-{number}", 1000))
+    assert handlers.ledger.spare
+    await asyncio.sleep(CALM_S * 2)
+    assert reasons(caplog) == ["growth", "repair", "container removal", "growth"]
+    settling.cancel()
+
+
 class Runtime:
     """A runtime that takes updates outside of events, and may fail or be told of events."""
 
