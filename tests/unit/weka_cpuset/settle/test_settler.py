@@ -16,7 +16,7 @@ from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settings import Way
 from weka_cpuset.settle.calm import CALM_S
-from weka_cpuset.settle.in_flight import InFlight
+from weka_cpuset.settle.in_flight import APPLY_S, InFlight
 from weka_cpuset.settle.settler import LATEST_S, QUIET_S, RETRIES, Settler
 
 ALL = CpuSet.of(range(8))
@@ -80,6 +80,45 @@ async def test_update_lost_in_the_start_window_is_written_again() -> None:
     assert kernel.written == [("/kubepods/early", ALL - owned)]
     await asyncio.sleep(10)
     assert len(kernel.written) == 1
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_that_may_be_on_an_owners_cpus_is_written_before_others_grow() -> None:
+    """What is urgent goes at once and is short; growth follows after the usual quiet."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    settling = asyncio.create_task(Settler(handlers, kernel, InFlight(handlers)).run())
+    start(handlers, shared("web"))
+    early = shared("early")
+    handlers.create_container(early)
+    owned, _ = (start(handlers, create(name, 2000)) for name in ("owner", "other"))
+    await asyncio.sleep(CALM_S * 2)
+    kernel.written.clear()
+    remove(handlers, create("other", 2000))
+    handlers.state_change(Event.POST_START_CONTAINER, early.pod, early.container)
+    await asyncio.sleep(QUIET_S / 10)
+    assert kernel.written == [("/kubepods/early", ALL - owned)]
+    await asyncio.sleep(QUIET_S * 1.5)
+    assert kernel.written[1:] == [("/kubepods/web", ALL - owned)]
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_in_flight_is_not_forgotten_on_a_node_where_nothing_happens() -> None:
+    """It is written without another event, once the reply must have been applied."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    in_flight = InFlight(handlers)
+    settling = asyncio.create_task(Settler(handlers, kernel, in_flight).run())
+    start(handlers, shared("web"))
+    handlers.doubt(["web"], {})
+    in_flight.note_told(["web"], handlers.ledger)
+    handlers.on_unsettled()
+    await asyncio.sleep(APPLY_S / 2)
+    assert kernel.written == []
+    await asyncio.sleep(APPLY_S)
+    assert kernel.written == [("/kubepods/web", ALL)]
     settling.cancel()
 
 

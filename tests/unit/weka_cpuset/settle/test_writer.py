@@ -1,0 +1,118 @@
+"""Writing cgroup files: who is left alone, who must wait, and what is known after a failure."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.weka_cpuset.settle.test_settler import ALL, Kernel, remove, shared
+from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
+from weka_cpuset.engine import CpuSet, Rules
+from weka_cpuset.handlers import Handlers
+from weka_cpuset.settle.in_flight import InFlight
+from weka_cpuset.settle.writer import Writer
+
+
+class OneFails(Kernel):
+    """Fails for one cgroup."""
+
+    def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
+        """Note a write, or fail."""
+        self.failure = OSError("input/output error") if path == "/kubepods/bad" else None
+        super().write(path, cpus, mems)
+
+
+class Node:
+    """A node with an owner of two cpus beside shared containers."""
+
+    def __init__(self, *names: str) -> None:
+        self.kernel = OneFails()
+        self.handlers = Handlers(EIGHT, Rules(), dry_run=False)
+        self.in_flight = InFlight(self.handlers)
+        self.writer = Writer(self.handlers, self.kernel, self.in_flight)
+        for name in names:
+            start(self.handlers, shared(name))
+        self.without_owner = self.handlers.ledger
+        self.owner = create("owner", 2000)
+        self.owner.container.linux.cgroups_path = "/kubepods/owner"
+        self.owned = start(self.handlers, self.owner)
+
+    def settle(self) -> Iterator[list[str]]:
+        """Write what is due; yield who was told, who waits, and who failed."""
+        before = self.handlers.ledger
+        written = self.writer.write(self.handlers.take_due_updates(), before)
+        yield written.told
+        yield written.waiting
+        yield list(written.failed)
+
+
+@pytest.mark.asyncio
+async def test_container_is_not_written_while_the_runtime_is_about_to_give_it_a_cpuset() -> None:
+    """The runtime would undo the write; once the container has what was replied it is written."""
+    node = Node("web", "log")
+    remove(node.handlers, node.owner)
+    rest = ALL - node.owned
+    node.in_flight.note_told(["web"], node.without_owner)
+    node.kernel.enforced["/kubepods/web"] = ALL
+    told, waiting, failed = node.settle()
+    assert (told, waiting, failed) == (["log"], ["web"], [])
+    assert node.handlers.ledger.told["web"] == rest
+    node.kernel.enforced["/kubepods/web"] = rest
+    told, waiting, failed = node.settle()
+    assert (told, waiting, failed) == (["web"], [], [])
+    assert node.kernel.written == [("/kubepods/log", ALL), ("/kubepods/web", ALL)]
+
+
+@pytest.mark.asyncio
+async def test_owner_waits_until_a_reply_has_taken_others_off_its_cpus() -> None:
+    """What a reply tells is not done yet; it is seen in the kernel when it is."""
+    node = Node("web")
+    lacking = CpuSet.of([max(node.owned)])
+    node.handlers.found({"owner": lacking})
+    node.in_flight.note_told(["web"], node.without_owner)
+    node.kernel.enforced["/kubepods/web"] = ALL
+    told, waiting, _ = node.settle()
+    assert (told, waiting) == ([], ["owner"])
+    assert node.handlers.ledger.told["owner"] == lacking
+    node.kernel.enforced["/kubepods/web"] = ALL - node.owned
+    told, waiting, _ = node.settle()
+    assert (told, waiting) == (["owner"], [])
+    assert node.kernel.written == [("/kubepods/owner", node.owned)]
+
+
+@pytest.mark.asyncio
+async def test_one_cgroup_that_cannot_be_written_harms_nobody_else() -> None:
+    """Others grow all the same; only the one is in doubt."""
+    node = Node("bad", "web", "log")
+    remove(node.handlers, node.owner)
+    told, _, failed = node.settle()
+    assert (sorted(told), failed) == (["log", "web"], ["bad"])
+    ledger = node.handlers.ledger
+    assert ledger.doubts.keys() == {"bad"}
+    assert {ledger.told["web"], ledger.told["log"]} == {ALL}
+
+
+@pytest.mark.asyncio
+async def test_owner_is_not_let_in_beside_a_container_that_could_not_be_written() -> None:
+    """It is not tried at all, and nothing becomes uncertain of it."""
+    node = Node("bad", "web")
+    lacking = CpuSet.of([max(node.owned)])
+    node.handlers.found({"bad": ALL, "owner": lacking})
+    told, _, failed = node.settle()
+    assert (told, failed) == ([], ["bad", "owner"])
+    assert node.kernel.attempts == ["/kubepods/bad"]
+    ledger = node.handlers.ledger
+    assert ledger.told["owner"] == lacking
+    assert ledger.doubts.keys() == {"bad"}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("has", [CpuSet.of([7]), CpuSet.EMPTY])
+async def test_after_a_failed_write_it_is_known_what_the_container_has(has: CpuSet) -> None:
+    """A part of the files may have been written, so the kernel is asked; empty means all cpus."""
+    node = Node("bad", "web")
+    remove(node.handlers, node.owner)
+    node.kernel.enforced["/kubepods/bad"] = has
+    _, _, failed = node.settle()
+    assert failed == ["bad"]
+    assert node.handlers.ledger.told["bad"] == (has or ALL)
+    assert node.handlers.ledger.doubts == {}
