@@ -55,10 +55,12 @@ def test_who_only_leaves_cpus_waits_for_nobody() -> None:
 def test_annotated_container_leaves_cpus_although_its_memory_nodes_are_in_doubt() -> None:
     """Its cpus are known for certain; only its memory nodes have to be told as well."""
     ledger, owned = node()
-    certain = dataclasses.replace(ledger, doubts={"owner": ledger.told["owner"]})
-    stuck = Stuck(certain, certain)
-    stuck.add("log")
-    assert not stuck.keeps(update("owner", CpuSet.of([min(owned)])))
+    for doubted in (ledger.told["owner"], CpuSet.EMPTY):
+        certain = dataclasses.replace(ledger, doubts={"owner": doubted})
+        stuck = Stuck(certain, certain)
+        stuck.add("log")
+        stuck.add("owner")
+        assert not stuck.keeps(update("owner", CpuSet.of([min(owned)])))
     unknown = dataclasses.replace(ledger, doubts={"owner": ALL - owned})
     stuck = Stuck(unknown, unknown)
     stuck.add("owner")
@@ -71,7 +73,45 @@ def test_annotated_container_does_not_wait_for_another_one() -> None:
     start(handlers, create("web", 100))
     for name in ("one", "two"):
         start(handlers, create(name, 100, {CORES_ANNOTATION: "2-3"}))
-    stuck = Stuck(handlers.ledger, handlers.ledger)
+    after = handlers.ledger
+    before = dataclasses.replace(after, told={**after.told, "two": CpuSet.of([5])})
+    stuck = Stuck(before, after)
     stuck.add("one")
     assert not stuck.keeps(update("two", CpuSet.of([2, 3])))
     assert stuck.keeps(update("web", ALL))
+
+
+def test_stuck_container_is_wherever_it_may_be() -> None:
+    """Also on cpus that it was told long ago, if nothing that came later is certain."""
+    ledger, owned = node()
+    elsewhere = CpuSet.of([max(ALL - owned)])
+    without = dataclasses.replace(ledger, told={**ledger.told, "web": ALL - owned - elsewhere})
+    doubted = dataclasses.replace(without, doubts={"owner": elsewhere})
+    earlier = dataclasses.replace(ledger, told={**ledger.told, "owner": elsewhere})
+    for before, still in ((without, None), (doubted, None), (without, earlier)):
+        stuck = Stuck(before, before)
+        stuck.add("owner", still)
+        assert stuck.keeps(update("web", ALL - owned)) is (before is doubted or still is earlier)
+
+
+def test_former_owner_that_is_stuck_still_has_its_cpus_to_itself() -> None:
+    """It runs on the pool from now on, but has not been told."""
+    before, owned = node()
+    holding = dataclasses.replace(before.exclusive["owner"], cpus=None)
+    after = dataclasses.replace(
+        before, exclusive={}, shared={**before.shared, "owner": holding}, pool=ALL
+    )
+    stuck = Stuck(before, after)
+    stuck.add("owner")
+    assert stuck.keeps(update("web", ALL))
+    assert not stuck.keeps(update("web", ALL - owned))
+
+
+def test_container_does_not_become_an_owner_where_others_are_still_to_come() -> None:
+    """It has its cpus already, but would have to share them in a moment."""
+    ledger, owned = node()
+    before = dataclasses.replace(ledger, told={**ledger.told, "owner": ALL})
+    for coming in (True, False):
+        stuck = Stuck(before, ledger, coming=coming)
+        stuck.add("log", dataclasses.replace(before, told={**before.told, "log": ALL}))
+        assert stuck.keeps(update("owner", owned)) is coming
