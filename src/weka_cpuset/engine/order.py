@@ -100,8 +100,11 @@ def order(
     """
     ranked = sorted(changes)
     steps: list[tuple[str, CpuSet, Step]] = []
-    losers = [one for one in ranked if one.kind is Class.SHARED and not one.may <= one.wants]
-    growers = [one for one in ranked if one.kind is Class.SHARED and one.may <= one.wants]
+    losers: list[Change] = []
+    growers: list[Change] = []
+    for one in ranked:
+        if one.kind is Class.SHARED:
+            (growers if one.may <= one.wants else losers).append(one)
     newcomers, movers = _shrink_owners(ranked, _held(losers + growers), steps)
     parked: list[Change] = []
     finished = True
@@ -190,13 +193,18 @@ def _shrink_shared(losers: list[Change], held: CpuSet, steps: _Steps) -> bool:
         Whether all that were served have all they want.
     """
     complete = True
-    for one in list(losers):
-        # Who is on cpus of owners leaves them, unless it would have none.
-        target = (one.wants - held) or (one.wants - (held - one.sure))
+    stuck: list[Change] = []
+    for one in losers:
+        target = one.wants
+        if target.mask & held.mask:
+            # Who is on cpus of owners leaves them, unless it would have none.
+            target = (one.wants - held) or (one.wants - (held - one.sure))
+            complete &= target == one.wants
         if target:
             steps.append((one.container_id, target, Step.SHRINK))
-            complete &= target == one.wants
-            losers.remove(one)
+        else:
+            stuck.append(one)
+    losers[:] = stuck
     return complete
 
 

@@ -48,20 +48,21 @@ def due(draft: Draft, limit: int | None, at_hand: str = "", *, running_only: boo
     for one, holding in draft.exclusive.items():
         if one != at_hand and holding.cpus is not None:
             _compare(draft, holding, holding.cpus, changes)
-    left = {forbidden: draft.common - forbidden for forbidden in draft.forbids}
+    # There can be a thousand of these, and a pod waits: so all that they have in common is
+    # computed once, and masks are compared instead of sets.
+    left = {forbidden.mask: draft.common - forbidden for forbidden in draft.forbids}
     for one, holding in draft.shared.items():
-        wants = left[holding.demand.forbidden]
-        # The comparison of masks keeps the common case, nothing to do, cheap.
-        if one == at_hand or not wants:
+        wants = left[holding.demand.forbidden.mask]
+        if one == at_hand or not wants.mask:
             continue
-        told = draft.told[one].mask
+        told = draft.told[one]
         if one in draft.doubts:
             _compare(draft, holding, wants, changes)
-        elif told != wants.mask:
-            if limit == 0 and not told & ~wants.mask:
+        elif told.mask != wants.mask:
+            if limit == 0 and not told.mask & ~wants.mask:
                 complete = False
             else:
-                _compare(draft, holding, wants, changes)
+                changes.append(Change(one, Class.SHARED, told, told, told, wants))
     return (
         _within_reach(draft, changes, complete=complete) if running_only else Due(changes, complete)
     )
@@ -128,4 +129,7 @@ def tell_due(
 
 def complete(draft: Draft, steps: Iterable[tuple[str, CpuSet, Step]]) -> tuple[CpusetUpdate, ...]:
     """Complete ordered steps by the memory nodes of annotated containers."""
-    return tuple(CpusetUpdate(one, cpus, draft.mems(one), step) for one, cpus, step in steps)
+    return tuple(
+        CpusetUpdate(one, cpus, draft.mems(one) if one in draft.exclusive else CpuSet.EMPTY, step)
+        for one, cpus, step in steps
+    )
