@@ -1,6 +1,6 @@
 """Run all benches: `python -m bench`."""
 
-from bench import audit, containerd, handler, receive, record, startup
+from bench import audit, containerd, handler, latency, receive, record, startup
 
 handler.report()
 record.report()
@@ -8,3 +8,4 @@ receive.report()
 audit.report()
 startup.report()
 containerd.report()
+latency.report()
