@@ -44,7 +44,7 @@ e2e: setup ## The daemon under a real containerd (needs root; fetches Debian pac
 	$(BIN)/python -m tests.e2e.packages
 	$(PYTEST) tests/e2e
 
-bench: setup ## Handler cost, start-up time, memory
+bench: setup ## Handler cost, waits in a storm, start-up time, memory
 	$(BIN)/python -m bench
 
 generate: setup ## Regenerate the message classes from the .proto files

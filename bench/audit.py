@@ -14,6 +14,7 @@ from weka_cpuset.audit import Auditor
 from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.engine import Cpu, Rules, Topology
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.settle.in_flight import InFlight
 
 CONTAINERS = 1000
 CPUS = 512
@@ -36,7 +37,7 @@ async def measure(root: Path) -> tuple[float, float, float]:
         for name in ("cpuset.cpus", "cpuset.cpus.effective"):
             (root / str(number) / name).write_text(f"{topology.online}\n")
         (root / str(number) / "cpuset.mems").write_text("0\n")
-    auditor = Auditor(handlers, CpusetTree(root), 10.0)
+    auditor = Auditor(handlers, CpusetTree(root), InFlight(handlers), 10.0)
     looking = asyncio.create_task(auditor.look())
     turns, begin_s = [], time.perf_counter()
     last_s = begin_s

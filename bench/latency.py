@@ -6,8 +6,8 @@ The simulator plays it: 512 cpus, 900 shared and 100 integer containers, and rou
 integer pods are deleted by force and created again at once. An integer container takes cpus off all
 shared ones, so the longest answers carry 900 updates. The figures are the daemon's own, as in its
 metrics: from the read that brings a request to its answer, log line included. The garbage collector
-runs between events, as it does in the daemon. Left to itself it would run in the middle of handlers,
-through all objects of the simulator.
+runs between events, as it does in the daemon. Left to itself it would run in the middle of
+handlers, through all objects of the simulator.
 
 The exit status is 1 if the bar is missed or a rule was broken.
 """
