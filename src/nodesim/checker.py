@@ -342,7 +342,7 @@ class Checker:
             return 3, one, f"runs on {has} and must keep off {_text(one.forbidden)}"
         match one.demand:
             case AnnotatedDemand(cpus):
-                if one.cpus != cpus.mask and not self._shares_instead(one):
+                if one.cpus != cpus.mask and not self._shares(one):
                     return 2, one, f"names cpus {cpus} and has {has}"
                 nodes = self._around.memory_nodes(cpus)
                 if one.cpus == cpus.mask and one.mems != nodes:
@@ -351,15 +351,11 @@ class Checker:
                 owns = one.id in self._owners
                 if owns and one.cpus & self._reserved and not one.misplaced:
                     return 4, one, f"has {has}, of which {_text(self._reserved)} are reserved"
-                if not owns and not self._shares_instead(one):
+                if not owns and not self._shares(one):
                     return 5, one, f"asks for {count} cpus and has {has}"
             case None if not one.misplaced:
                 return 6, one, "names cpus that cannot be used and was not refused"
         return None
-
-    def _shares_instead(self, one: Tenant) -> bool:
-        """Tell whether a container, for which there was no place, is where it does no harm."""
-        return self._shares(one) and (not one.cpus & self._owned or self._is_starved(one))
 
     def _has_its_place(self, one: Tenant) -> bool:
         """Tell whether a container has what it asks for; if not, nobody could refuse it."""

@@ -417,14 +417,15 @@ class Host:
     def _set(self, path: str) -> None:
         """Somebody has set another cpuset."""
         self.tick()
+        if not self._unnoticed_s:
+            self._changed(path, self.checker.changed)
+            return
         container, cgroup = self.runtime.find(path), self.kernel.get(path)
-        offline = cgroup is not None and not cgroup.cpus <= self.online
-        if offline and container is not None and self._unnoticed_s:
+        if container is not None and cgroup is not None and not cgroup.cpus <= self.online:
             # In version 2 that is no error: the agent does not know it yet.
             self.checker.excuse(container.id, self._unnoticed_s)
-            self._changed(path, self.checker.fell_back)
-        else:
-            self._changed(path, self.checker.changed)
+        # What the agent has said before it knew says nothing of what it does about it.
+        self._changed(path, self.checker.fell_back)
 
     def _changed(self, path: str, tell: Callable[[str, CpuSet, CpuSet], None]) -> None:
         """The kernel enforces another cpuset."""

@@ -288,6 +288,9 @@ def _update(ledger: Ledger, event: Update, limit: int | None) -> Decision:
     held = ledger.holding(container.id)
     if held is None:
         return _update_unknown(draft, event, limit)
+    if replace(container, pod_id=held.container.pod_id) == held.container:
+        # It may come a second time: then the container has not yet left what it is to leave.
+        limit = 0
     moves, notices = _change_demand(draft, held, event)
     has = draft.told[container.id] | draft.doubts.get(container.id, CpuSet.EMPTY)
     leaving = CpuSet.EMPTY if held.cpus is None else has

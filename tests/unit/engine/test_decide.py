@@ -370,6 +370,18 @@ def test_update_with_the_same_values() -> None:
     assert decision.updates == ()
 
 
+def test_resize_that_is_told_twice_lets_nobody_onto_cpus_that_are_not_left_yet() -> None:
+    """The second reply comes before the first one has taken effect: nobody grows with it."""
+    ledger = ledger_of(LAPTOP, SHARED, INTEGER)
+    own = ledger.cpus_of("integer")
+    resize = Update(INTEGER[0], container("integer"))
+    first = decide(ledger, resize)
+    assert first.ledger.pool == LAPTOP.online
+    second = decide(first.ledger, resize)
+    assert all(cpus.isdisjoint(own) for cpus in _told(second).values())
+    assert _told(decide(second.ledger, Settle())) == {"shared": LAPTOP.online}
+
+
 def test_update_grows_and_shrinks_an_integer_container() -> None:
     """It keeps what it can; what it gives up goes to others with a later reply only."""
     ledger = ledger_of(LAPTOP, SHARED, INTEGER)

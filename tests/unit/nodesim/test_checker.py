@@ -579,6 +579,20 @@ def test_after_all_is_settled_the_pool_is_judged_again() -> None:
     assert (4, "i") in court.broken
 
 
+def test_container_without_a_place_may_meet_an_owner_that_an_update_has_not_reached() -> None:
+    """The owner is still where it was; the other one was given what the owner shall leave."""
+    court = Court()
+    court.around.sharing.add("i")
+    court.slipped_in("i", whole(6), "0-7")
+    court.came("o", whole(3), "0-2")
+    court.checker.excuse("o", 60)
+    court.changed("i", "3-7")
+    court.later(DEADLINE_S)
+    for has in ("2-7", "2-6"):
+        court.changed("i", has)
+    assert court.broken == []
+
+
 # ---- resizes and hotplug ----
 
 
