@@ -58,6 +58,17 @@ class PackageError(Exception):
         return f"cannot get the Debian packages {names}: {self.reason}"
 
 
+class NoArchive(Exception):
+    """No apt source of this machine serves the release that it runs."""
+
+    def __init__(self, release: str) -> None:
+        super().__init__(release)
+        self.release = release
+
+    def __str__(self) -> str:
+        return f"no apt source of this machine serves {self.release}/main"
+
+
 def fetch(packages: Iterable[Package] = ALL) -> None:
     """Makes sure that the packages are unpacked in the cache; needs no network if they are.
 
@@ -76,15 +87,37 @@ def fetch(packages: Iterable[Package] = ALL) -> None:
             _download(missing, Path(folder))
         except subprocess.CalledProcessError as error:
             raise PackageError(missing, f"{error}\n{error.stderr}") from error
-        except subprocess.TimeoutExpired as error:
+        except (subprocess.TimeoutExpired, NoArchive) as error:
             raise PackageError(missing, str(error)) from error
 
 
 def _download(packages: list[Package], folder: Path) -> None:
     """Downloads with an apt state below `folder`, unpacks each package and links it."""
+    apt = apt_command(folder, {package.suite for package in packages})
+    for package in packages:
+        before = set(folder.glob("*.deb"))
+        _run([*apt, "download", f"{package.name}/{package.suite}"], folder)
+        (archive,) = set(folder.glob("*.deb")) - before
+        _unpack(package, archive)
+
+
+def apt_command(folder: Path, suites: Iterable[str]) -> list[str]:
+    """An `apt-get` that knows these suites of the machine's own archive, lists updated.
+
+    Args:
+        folder: Where its state is kept; empty.
+        suites: Code names such as `trixie`.
+
+    Returns:
+        The start of a command line.
+
+    Raises:
+        NoArchive: the machine's apt has no source for its own release.
+        CalledProcessError: apt failed.
+    """
     for name in ("lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
-    (folder / "archive.sources").write_text(_source_of(packages))
+    (folder / "archive.sources").write_text(_source_of(suites))
     settings = {
         "Dir::Etc::sourcelist": str(folder / "archive.sources"),
         "Dir::Etc::sourceparts": "-",
@@ -97,27 +130,21 @@ def _download(packages: list[Package], folder: Path) -> None:
     }
     apt = ["apt-get", "-qq", *(f"-o{key}={value}" for key, value in settings.items())]
     _run([*apt, "update"], folder)
-    for package in packages:
-        before = set(folder.glob("*.deb"))
-        _run([*apt, "download", f"{package.name}/{package.suite}"], folder)
-        (archive,) = set(folder.glob("*.deb")) - before
-        _unpack(package, archive)
+    return apt
 
 
-def _source_of(packages: Iterable[Package]) -> str:
-    """An apt source for the packages' suites, at the archive the machine itself uses."""
+def _source_of(suites: Iterable[str]) -> str:
+    """An apt source for some suites, at the archive the machine itself uses."""
     release = _machine_release()
     lines = _run(
-        ["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)"], CACHE
+        ["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)"], Path("/")
     ).splitlines()
     prefix = f"{release} main "
     uris = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
     if not uris:
-        raise PackageError(packages, f"no apt source of this machine serves {release}/main")
-    suites = " ".join(sorted({package.suite for package in packages}))
-    return (
-        f"Types: deb\nURIs: {uris[0]}\nSuites: {suites}\nComponents: main\nSigned-By: {KEYRING}\n"
-    )
+        raise NoArchive(release)
+    named = " ".join(sorted(suites))
+    return f"Types: deb\nURIs: {uris[0]}\nSuites: {named}\nComponents: main\nSigned-By: {KEYRING}\n"
 
 
 def _machine_release() -> str:
