@@ -330,7 +330,12 @@ class Handlers:
             log.warning("An answer took long %s", Fields(fields))
 
     def take_due_updates(
-        self, growth: int | None = None, *, calm: bool = False, running_only: bool = False
+        self,
+        growth: int | None = None,
+        *,
+        calm: bool = False,
+        running_only: bool = False,
+        stalled: frozenset[str] = frozenset(),
     ) -> tuple[CpusetUpdate, ...]:
         """Return what no reply has carried yet, and note it as told; none in a dry run.
 
@@ -338,10 +343,11 @@ class Handlers:
             growth: How many containers at most may grow; None: all.
             calm: Whether a burst of creations, if there was one, is over.
             running_only: Whether containers that do not run yet are out of reach.
+            stalled: Those of them that nobody starts any more, as far as is known.
         """
         if self._dry_run:
             return ()
-        return self._ask(Happened(Settle(calm, running_only), growth)).updates
+        return self._ask(Happened(Settle(calm, running_only, stalled), growth)).updates
 
     def doubt(self, container_ids: Collection[str], may: Mapping[str, CpuSet]) -> None:
         """Take note that containers may not have what they were told.
@@ -401,7 +407,7 @@ class Handlers:
         if self.ledger.burst > before.burst:
             self.on_burst()
         if self.unverified or not self.ledger.settled:
-            if decision.outcome is Outcome.STARTED and subject in self.ledger.doubts:
+            if decision.outcome is Outcome.STARTED and self._may_be_astray(subject):
                 # It may have kept cpus in its start that others own by now.
                 self.on_urgent()
             self.on_unsettled()
@@ -412,6 +418,13 @@ class Handlers:
         if decision.refusal is not None and not self._dry_run:
             raise nri.Refusal(str(decision.refusal))
         return decision
+
+    def _may_be_astray(self, container_id: str) -> bool:
+        """Tell whether a live container may have cpus that it is not wanted to have."""
+        ledger = self.ledger
+        return container_id in ledger.doubts or not (
+            ledger.told[container_id] <= ledger.cpus_of(container_id)
+        )
 
     def _ask_without_the_dead(self, event: EngineEvent, refused: Decision) -> Decision:
         """Release the holders without a process, if there are any, and decide once more.

@@ -67,3 +67,19 @@ def test_pod_whose_resize_was_not_answered_gets_its_own_cpus() -> None:
         Wait(20.0),
     )
     assert Simulation(Scenario("laptop", actions)).run().violations == ()
+
+
+def test_pod_has_all_its_cpus_soon_although_another_one_failed_to_start() -> None:
+    """One that was created and never started kept owners off cpus until somebody removed it."""
+    shared = ContainerSpec("main", Resources(100, 0, MIB, 0))
+    actions = (
+        Break(Fault(FaultKind.FAIL_START)),
+        Apply((PodSpec("broken", (shared,)),)),
+        Wait(1.0),
+        Apply((PodSpec("owner", (ContainerSpec("main", whole(5)),)),)),
+        Wait(1.0),
+        Offline(CpuSet.parse("2")),
+        Wait(8.5),
+    )
+    scenario = Scenario("laptop", actions, cgroup=CgroupVersion.V2)
+    assert Simulation(scenario).run().violations == ()

@@ -431,7 +431,7 @@ def _settle(ledger: Ledger, event: Settle, limit: int | None) -> Decision:
     moves = _place_waiting(draft) if event.calm else []
     if draft.settled:
         return Decision(ledger, Outcome.NOTHING)
-    updates = tell_due(draft, limit, running_only=event.running_only)
+    updates = tell_due(draft, limit, running_only=event.running_only, stalled=event.stalled)
     return Decision(draft.freeze(), Outcome.SETTLED, updates=updates, moves=tuple(moves))
 
 

@@ -94,10 +94,12 @@ class Settle:
             because there was no place of their own for them get one if there is.
         running_only: Whether containers that do not run yet are out of reach: what they
             start with is on the runtime's record alone.
+        stalled: Those of them that nobody starts any more, as far as is known.
     """
 
     calm: bool = False
     running_only: bool = False
+    stalled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What must be told to make a ledger true, in the order in which it must be told."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from weka_cpuset.engine.cpuset import CpuSet
@@ -28,7 +28,14 @@ class Due(NamedTuple):
     owned: CpuSet = CpuSet.EMPTY
 
 
-def due(draft: Draft, limit: int | None, at_hand: str = "", *, running_only: bool = False) -> Due:
+def due(
+    draft: Draft,
+    limit: int | None,
+    at_hand: str = "",
+    *,
+    running_only: bool = False,
+    stalled: Collection[str] = (),
+) -> Due:
     """List the containers that are not known to have what they are wanted to have.
 
     Args:
@@ -37,6 +44,7 @@ def due(draft: Draft, limit: int | None, at_hand: str = "", *, running_only: boo
             after the end of one owner they are all the shared containers there are.
         at_hand: A container that gets no update: it has a place of its own in the reply.
         running_only: Whether containers that do not run yet are out of reach.
+        stalled: Those of them that nobody starts any more, as far as is known.
 
     Returns:
         What is to be told.
@@ -63,13 +71,18 @@ def due(draft: Draft, limit: int | None, at_hand: str = "", *, running_only: boo
                 complete = False
             else:
                 changes.append(Change(one, Class.SHARED, told, told, told, wants))
-    return (
-        _within_reach(draft, changes, complete=complete) if running_only else Due(changes, complete)
-    )
+    if running_only:
+        return _within_reach(draft, changes, stalled, complete=complete)
+    return Due(changes, complete)
 
 
-def _within_reach(draft: Draft, changes: list[Change], *, complete: bool) -> Due:
-    """Leave out containers that do not run yet; others must keep off what these may have."""
+def _within_reach(
+    draft: Draft, changes: list[Change], stalled: Collection[str], *, complete: bool
+) -> Due:
+    """Leave out containers that do not run yet; others must keep off what these may have.
+
+    Nobody waits for those that are stalled. Should one start after all, it is told at once.
+    """
     starting = [
         one
         for one in (*draft.exclusive.values(), *draft.shared.values())
@@ -77,6 +90,8 @@ def _within_reach(draft: Draft, changes: list[Change], *, complete: bool) -> Due
     ]
     kept = owned = CpuSet.EMPTY
     for one in starting:
+        if one.id in stalled:
+            continue
         may = draft.told[one.id] | draft.doubts.get(one.id, CpuSet.EMPTY)
         wants = draft.wanted(one.id)
         if one.kind is Class.INTEGER and len(draft.told[one.id]) <= len(wants):
@@ -120,10 +135,14 @@ def _tell(draft: Draft, what: Due, limit: int | None, leaving: CpuSet, keeping: 
 
 
 def tell_due(
-    draft: Draft, limit: int | None = None, *, running_only: bool = False
+    draft: Draft,
+    limit: int | None = None,
+    *,
+    running_only: bool = False,
+    stalled: Collection[str] = (),
 ) -> tuple[CpusetUpdate, ...]:
     """Order all updates that are due where no container is at hand, and note them as told."""
-    what = due(draft, limit, running_only=running_only)
+    what = due(draft, limit, running_only=running_only, stalled=stalled)
     return complete(draft, _tell(draft, what, limit, what.owned, what.kept).steps)
 
 

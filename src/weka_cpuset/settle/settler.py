@@ -16,6 +16,7 @@ from weka_cpuset.settings import Way
 from weka_cpuset.settle.calm import INSTANT_S, Calm
 from weka_cpuset.settle.doubts import doubt
 from weka_cpuset.settle.in_flight import InFlight
+from weka_cpuset.settle.starting import START_S, Starting
 from weka_cpuset.settle.status import SettleStatus
 from weka_cpuset.settle.writer import Writer
 
@@ -83,6 +84,7 @@ class Settler:
         self._handlers = handlers
         self._in_flight = in_flight
         self._writer = Writer(handlers, cpusets, in_flight)
+        self._starting = Starting(handlers, cpusets)
         self._setting = way
         self._due = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -192,8 +194,10 @@ class Settler:
             self._urgent.clear()
             self._come_back()
         updates = self._handlers.take_due_updates(
-            growth, calm=self._calm.is_calm, running_only=True
+            growth, calm=self._calm.is_calm, running_only=True, stalled=self._starting.stalled()
         )
+        if not self._handlers.ledger.settled and self._starting.is_awaited:
+            self._come_back(START_S)
         done = self._writer.write(updates, before)
         if done.closed is not None:
             self._warn(f"The cgroup tree cannot be used for settling: {done.closed}")
@@ -203,9 +207,9 @@ class Settler:
         self._count(done.told, done.failed, updates)
         return done.failed
 
-    def _come_back(self) -> None:
-        """See that another pass follows soon."""
-        asyncio.get_running_loop().call_later(QUIET_S, self._due.set)
+    def _come_back(self, after_s: float = QUIET_S) -> None:
+        """See that another pass follows."""
+        asyncio.get_running_loop().call_later(after_s, self._due.set)
 
     async def _update(self, connection: Updater) -> dict[str, Exception]:
         """Ask the runtime for what is due, one container's growth after the other."""

@@ -568,6 +568,16 @@ def test_nobody_gets_cpus_that_a_starting_container_cannot_be_written_off() -> N
     assert updates[0].cpus.isdisjoint(updates[1].cpus)
 
 
+def test_nobody_waits_for_a_container_that_is_not_started_any_more() -> None:
+    """Should it start after all, it is due."""
+    owner = (INTEGER[0], replace(INTEGER[1], cpus="1"))
+    ledger = _run(Ledger.empty(LAPTOP), Create(*SHARED), Seen(*owner, Phase.RUNNING))
+    settled = decide(ledger, Settle(running_only=True, stalled=frozenset(["shared"])))
+    assert [one.container_id for one in settled.updates] == ["integer"]
+    late = _run(settled.ledger, Seen(None, SHARED[1], Phase.RUNNING))
+    assert set(_told(decide(late, Settle(running_only=True)))) == {"shared"}
+
+
 def test_shared_container_does_not_grow_onto_cpus_on_which_an_owner_may_start() -> None:
     """The owner was moved before it started, and that may be lost until it runs."""
     ledger = _run(ledger_of(LAPTOP, SHARED), Create(*INTEGER))
