@@ -330,24 +330,15 @@ class Handlers:
             log.warning("An answer took long %s", Fields(fields))
 
     def take_due_updates(
-        self,
-        growth: int | None = None,
-        *,
-        calm: bool = False,
-        running_only: bool = False,
-        stalled: frozenset[str] = frozenset(),
+        self, settle: Settle, growth: int | None = None
     ) -> tuple[CpusetUpdate, ...]:
         """Return what no reply has carried yet, and note it as told; none in a dry run.
 
         Args:
+            settle: Whether it is calm, and who is within reach.
             growth: How many containers at most may grow; None: all.
-            calm: Whether a burst of creations, if there was one, is over.
-            running_only: Whether containers that do not run yet are out of reach.
-            stalled: Those of them that nobody starts any more, as far as is known.
         """
-        if self._dry_run:
-            return ()
-        return self._ask(Happened(Settle(calm, running_only, stalled), growth)).updates
+        return () if self._dry_run else self._ask(Happened(settle, growth)).updates
 
     def doubt(self, container_ids: Collection[str], may: Mapping[str, CpuSet]) -> None:
         """Take note that containers may not have what they were told.

@@ -200,7 +200,7 @@ def never_settle_growth() -> AbstractContextManager[None]:
     return replaced(
         Handlers,
         "take_due_updates",
-        lambda right: lambda self, _=None, **how: right(self, 0, **how),
+        lambda right: lambda self, settle, _=None: right(self, settle, 0),
     )
 
 

@@ -9,7 +9,7 @@ import nri
 from nri import messages
 from weka_cpuset import translate
 from weka_cpuset.enforced import Cpusets
-from weka_cpuset.engine import CpusetUpdate, Step
+from weka_cpuset.engine import CpusetUpdate, Settle, Step
 from weka_cpuset.handlers import GROWTH_PER_REPLY, Handlers
 from weka_cpuset.logs import Fields
 from weka_cpuset.settings import Way
@@ -181,7 +181,7 @@ class Settler:
     def _end_burst(self) -> None:
         """Where replies carry everything: let them carry what was taken ahead in a burst."""
         before = self._handlers.ledger
-        updates = self._handlers.take_due_updates(0, calm=True)
+        updates = self._handlers.take_due_updates(Settle(calm=True), 0)
         doubt(self._handlers, before, [one.container_id for one in updates])
 
     def _write(self) -> dict[str, Exception]:
@@ -193,9 +193,8 @@ class Settler:
             growth = 0
             self._urgent.clear()
             self._come_back()
-        updates = self._handlers.take_due_updates(
-            growth, calm=self._calm.is_calm, running_only=True, stalled=self._starting.stalled()
-        )
+        settle = Settle(self._calm.is_calm, running_only=True, stalled=self._starting.stalled())
+        updates = self._handlers.take_due_updates(settle, growth)
         if not self._handlers.ledger.settled and self._starting.is_awaited:
             self._come_back(START_S)
         done = self._writer.write(updates, before)
@@ -216,9 +215,8 @@ class Settler:
         failed: dict[str, Exception] = {}
         while not failed:
             before = self._handlers.ledger
-            updates = self._handlers.take_due_updates(
-                int(self._calm.may_grow), calm=self._calm.is_calm
-            )
+            settle = Settle(self._calm.is_calm)
+            updates = self._handlers.take_due_updates(settle, int(self._calm.may_grow))
             if not updates:
                 break
             ids = [one.container_id for one in updates]

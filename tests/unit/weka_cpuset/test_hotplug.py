@@ -9,7 +9,7 @@ import pytest
 
 from nri import Event
 from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
-from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
+from weka_cpuset.engine import Cpu, CpuSet, Rules, Settle, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import LOOK_S, Hotplug
 from weka_cpuset.offload import at_once
@@ -67,7 +67,7 @@ async def test_integer_container_moves_off_a_cpu_that_went_offline() -> None:
     with watched(handlers, sysfs):
         sysfs.online = ALL - lost
         await asyncio.sleep(2 * LOOK_S)
-    updates = handlers.take_due_updates()
+    updates = handlers.take_due_updates(Settle())
     now = handlers.ledger.cpus_of("owner")
     assert len(now) == 2
     assert now <= sysfs.online
@@ -89,7 +89,7 @@ async def test_cpu_that_comes_online_joins_the_pool() -> None:
     with watched(handlers, sysfs):
         await asyncio.sleep(2 * LOOK_S)
     assert woken.is_set()
-    assert [one.cpus for one in handlers.take_due_updates()] == [ALL]
+    assert [one.cpus for one in handlers.take_due_updates(Settle())] == [ALL]
 
 
 @pytest.mark.asyncio

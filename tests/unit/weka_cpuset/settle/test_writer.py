@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.weka_cpuset.settle.test_settler import ALL, Kernel, remove, shared
 from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
-from weka_cpuset.engine import CpuSet, Rules
+from weka_cpuset.engine import CpuSet, Rules, Settle
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.writer import Writer
@@ -39,7 +39,7 @@ class Node:
     def settle(self) -> Iterator[list[str]]:
         """Write what is due; yield who was told, who waits, and who failed."""
         before = self.handlers.ledger
-        written = self.writer.write(self.handlers.take_due_updates(), before)
+        written = self.writer.write(self.handlers.take_due_updates(Settle()), before)
         yield written.told
         yield written.waiting
         yield list(written.failed)
