@@ -189,6 +189,11 @@ class Host:
         """Return the cpus of a live container by its label, or None if there is none."""
         return next((cpus for one, _, cpus in self._live() if one.label == label), None)
 
+    @property
+    def left(self) -> int:
+        """How many containers and sandboxes the runtime has on record."""
+        return sum(1 for _ in self.runtime.containers) + sum(1 for _ in self.runtime.sandboxes)
+
     def leaked(self) -> list[str]:
         """Name what is left although no pod is."""
         left = [f"container {one.id} of the runtime" for one in self.runtime.containers]

@@ -22,6 +22,7 @@ from nodesim.actions import (
     Looked,
     Offline,
     Online,
+    OtherPluginKind,
     Repeat,
     Resize,
     RestartAgent,
@@ -381,6 +382,15 @@ def test_a_call_that_never_returns_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Runtime, "_remove_sandbox", never)
     report = play(Apply((pod("a"),)), Wait(1), Delete(("*",)))
     assert problems(report) == ["0 the runtime hangs: calls of the kubelet never return"]
+
+
+def test_a_queue_longer_than_the_patience_is_no_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a slow plugin each event takes its time, and yet the runtime gets through."""
+    crowd = Apply(tuple(pod(f"pod-{number}") for number in range(20)))
+    actions = (crowd, Wait(60.0), Delete(("*",), grace_s=0.0))
+    scenario = Scenario(MACHINE, actions, other_plugin=OtherPluginKind.SLOW, tail_s=0.0)
+    monkeypatch.setattr(simulation, "PATIENCE_S", 15.0)
+    assert problems(Simulation(scenario).run()) == []
 
 
 def test_a_pod_that_never_ends_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
