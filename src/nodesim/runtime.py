@@ -347,6 +347,8 @@ class Runtime:
 
     async def _update(self, container: Container, resources: Resources) -> None:
         linux = container.resized(resources)
+        if container.phase is Phase.EXITED and not self._kind.shows_late:
+            container.message.state = messages.ContainerState.CONTAINER_UNKNOWN
         request = messages.UpdateContainerRequest(
             pod=container.sandbox.message, container=container.message, linux_resources=linux
         )

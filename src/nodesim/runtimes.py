@@ -24,7 +24,8 @@ class RuntimeKind:
             never hears of anything again (NRI before 0.7).
         splits_sync: Whether a long list comes in several parts (NRI 0.7 and newer).
         shows_late: Whether a Stop event still shows the state from before the stop, and a
-            removal the last state; newer ones show none at a removal (before containerd 2.3).
+            removal the last state; newer ones show none at a removal, nor at an update after
+            the end (before containerd 2.3).
         creates_in_stopped_pods: Whether a container can be created in a stopped pod
             (containerd 2.1 and newer).
         can_deadlock: Whether an update that the plugin asks for takes the library's lock

@@ -261,7 +261,8 @@ class Handlers:
             translate.optional_pod_facts(request),
             translate.updated_facts(request.container, request.linux_resources),
         )
-        decision = self._decide("UpdateContainer", Update(pod, container), container.id)
+        event = Update(pod, container, translate.has_ended(request.container))
+        decision = self._decide("UpdateContainer", event, container.id)
         holding = self.ledger.holding(container.id)
         if request.linux_resources.cpu.cpus and holding is not None:
             self.rivals.note_update(holding.label, request.linux_resources.cpu.cpus)

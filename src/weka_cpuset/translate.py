@@ -97,6 +97,15 @@ def _facts(
     )
 
 
+def has_ended(container: messages.Container) -> bool:
+    """Tell whether the runtime says of a container to be updated that its process is gone.
+
+    It then shows the state STOPPED or, from containerd 2.3 on, none.
+    """
+    states = messages.ContainerState
+    return container.state in (states.CONTAINER_STOPPED, states.CONTAINER_UNKNOWN)
+
+
 def reported(container: messages.Container) -> Reported:
     """Return a container of a Synchronize report with the phase it is in."""
     created = container.state == messages.ContainerState.CONTAINER_CREATED

@@ -3,18 +3,20 @@
 from nodesim.actions import (
     Apply,
     Break,
+    Delete,
     Fault,
     FaultKind,
     Offline,
     Online,
     Resize,
     RestartAgent,
+    RestartRuntime,
     Scenario,
     Wait,
 )
 from nodesim.kernel import CgroupVersion
 from nodesim.simulation import Simulation
-from nodesim.workload import ContainerSpec, PodSpec, Resources
+from nodesim.workload import ContainerSpec, PodSpec, Resources, RestartPolicy
 from weka_cpuset.engine import CORES_ANNOTATION, CpuSet
 
 MIB = 1 << 20
@@ -82,4 +84,23 @@ def test_pod_has_all_its_cpus_soon_although_another_one_failed_to_start() -> Non
         Wait(8.5),
     )
     scenario = Scenario("laptop", actions, cgroup=CgroupVersion.V2)
+    assert Simulation(scenario).run().violations == ()
+
+
+def test_resize_of_a_container_that_ended_while_the_agent_connects_leaks_no_cpus() -> None:
+    """The update that waited until then showed it first, and nothing told of its end."""
+    deaf = PodSpec("deaf", (ContainerSpec("main", Resources(), heeds_term=False),), grace_s=5.0)
+    brief = ContainerSpec("main", whole(1), life_s=4.0)
+    actions = (
+        Apply((deaf, PodSpec("brief", (brief,), restart_policy=RestartPolicy.NEVER))),
+        Wait(2.0),
+        RestartRuntime(0.2),
+        # The agent connects while this goes on, and the resize waits for both.
+        Delete(("default/deaf",)),
+        Wait(1.0),
+        Resize("default/brief/main", whole(2)),
+        Wait(10.0),
+        Delete(("*",)),
+    )
+    scenario = Scenario("laptop", actions, runtime="containerd-2.3")
     assert Simulation(scenario).run().violations == ()

@@ -279,13 +279,14 @@ def _share_pod_level_limit(draft: Draft, family: str) -> None:
 def _update(ledger: Ledger, event: Update, limit: int | None) -> Decision:
     """Follow a change of a container's resources (rule 8)."""
     container = event.container
-    if container.id in ledger.ended:
-        # Its process is gone. Should it not be, it harms nobody on the pool.
+    held = ledger.holding(container.id)
+    if container.id in ledger.ended or (held is None and event.ended):
+        # Its process is gone. Should it not be, it harms nobody on the pool. To adopt it would be
+        # for good: of one that ended while the runtime was away no further event may come.
         cpus = ledger.common - forbidden_of(event.pod)[0]
         adjustment = Adjustment(cpus, CpuSet.EMPTY) if cpus else None
         return Decision(ledger, Outcome.NOTHING, adjustment)
     draft = Draft(ledger)
-    held = ledger.holding(container.id)
     if held is None:
         return _update_unknown(draft, event, limit)
     if replace(container, pod_id=held.container.pod_id) == held.container:

@@ -34,10 +34,12 @@ class Update:
     Attributes:
         pod: Its pod, if known.
         container: The container with the new values where the request has any.
+        ended: Whether the runtime says that its process is gone.
     """
 
     pod: PodFacts | None
     container: ContainerFacts
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -433,6 +433,17 @@ def test_update_of_annotated_and_unknown_containers() -> None:
     assert len(unknown.adjustment.cpus) == 2
 
 
+def test_update_of_an_unknown_container_that_has_ended_is_answered_and_forgotten() -> None:
+    """No further event may come that tells to release it; of a known one its stop will come."""
+    empty = ledger_of(LAPTOP)
+    decision = decide(empty, Update(*INTEGER, ended=True))
+    assert decision.outcome is Outcome.NOTHING
+    assert decision.adjustment is not None
+    assert decision.ledger is empty
+    known = ledger_of(LAPTOP, INTEGER)
+    assert decide(known, Update(*INTEGER, ended=True)) == decide(known, Update(*INTEGER))
+
+
 def test_pod_level_limit_makes_siblings_shared() -> None:
     """Once limits prove to be the pod's, none of its containers is integer."""
     its_pod = replace(pod("p", guaranteed=True), cpu_quota=200_000, cpu_period=100_000)

@@ -156,6 +156,19 @@ def test_resize_reply_always_has_the_own_cpuset(handlers: Handlers) -> None:
     assert len(after) == 3
 
 
+def test_update_adopts_who_runs_and_not_who_has_ended(handlers: Handlers) -> None:
+    """Both replies name the container."""
+    states = messages.ContainerState
+    for state, adopted in ((states.CONTAINER_STOPPED, False), (states.CONTAINER_RUNNING, True)):
+        request = create("integer", 2000)
+        request.container.state = state
+        reply = handlers.update_container(
+            messages.UpdateContainerRequest(pod=request.pod, container=request.container)
+        )
+        assert [one.container_id for one in reply.update] == ["integer"]
+        assert (handlers.ledger.holding("integer") is not None) is adopted
+
+
 def test_synchronize_corrects_what_is_wrong_and_nothing_else(handlers: Handlers) -> None:
     """Only the containers whose recorded cpuset is wrong are in the reply."""
     requests = [create("integer", 2000), create("shared", 100)]

@@ -121,6 +121,25 @@ def test_reported_phase(state: messages.ContainerState.ValueType, phase: Phase) 
     assert phase is translate.reported(container).phase
 
 
+@pytest.mark.parametrize(
+    ("state", "ended"),
+    [
+        (messages.ContainerState.CONTAINER_CREATED, False),
+        (messages.ContainerState.CONTAINER_RUNNING, False),
+        (messages.ContainerState.CONTAINER_PAUSED, False),
+        (messages.ContainerState.CONTAINER_STOPPED, True),
+        (messages.ContainerState.CONTAINER_UNKNOWN, True),
+    ],
+)
+def test_end_as_an_update_shows_it(
+    state: messages.ContainerState.ValueType, *, ended: bool
+) -> None:
+    """Old runtimes show that a container has stopped, new ones show nothing."""
+    container = full_container()
+    container.state = state
+    assert ended is translate.has_ended(container)
+
+
 def test_updates_keep_their_order_and_ignore_failure() -> None:
     """Each update is one entry in the same order, and its failure never fails the event."""
     updates = [
