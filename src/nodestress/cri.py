@@ -40,16 +40,17 @@ class CriClient:
     """One connection to a runtime; safe to use from several threads at once.
 
     Args:
-        socket: Where the runtime serves CRI.
+        address: Where the runtime serves CRI: its socket, or `host:port` where that is forwarded.
     """
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, address: Path | str) -> None:
         # The pool is global by default: a second runtime on the same path (a restarted one)
         # would inherit the first one's connection back-off.
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 100)]
         # Any: the stubs of grpcio leave the channel's methods without types.
         connect: Any = grpc.insecure_channel
-        self._channel: Any = connect(f"unix://{socket}", options=options)
+        target = f"unix://{address}" if isinstance(address, Path) else address
+        self._channel: Any = connect(target, options=options)
 
     def close(self) -> None:
         """Close the connection; calls under way fail."""

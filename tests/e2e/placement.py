@@ -33,10 +33,11 @@ class Placed:
 
 def classify(kubelet: Kubelet, pod: RunningPod) -> Placed:
     """What a pod with one container should have, read off its manifest."""
-    return Placed(pod.spec.name, kubelet.pid(pod), _demand_of(pod))
+    return Placed(pod.spec.name, kubelet.pid(pod), demand_of(pod))
 
 
-def _demand_of(pod: RunningPod) -> Demand:
+def demand_of(pod: RunningPod) -> Demand:
+    """What a pod's only container should have, read off its manifest."""
     (container,) = pod.spec.containers
     notes = pod.spec.annotations
     if "weka.io/cores-ids" in notes:
