@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final

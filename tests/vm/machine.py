@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -92,6 +93,7 @@ class Machine:
         self._process: subprocess.Popen[bytes] | None = None
         self._qmp: Qmp | None = None
         self._observer: socket.socket | None = None
+        self._asking = threading.Lock()
 
     @property
     def qmp(self) -> Qmp:
@@ -152,14 +154,8 @@ class Machine:
         Raises:
             FileNotFoundError: the observer could not read or write a file.
         """
-        if self._observer is None:
-            self._observer = self._connect(OBSERVER, SCRIPT_TIMEOUT_S)
-            self._answers = self._observer.makefile("r")
-        self._observer.sendall(json.dumps({"do": do} | arguments).encode() + b"\n")
-        answer = json.loads(self._answers.readline())
-        if "error" in answer:
-            raise FileNotFoundError(f"in the virtual machine: {answer['error']}")
-        return answer["value"]
+        with self._asking:
+            return self._ask(do, arguments)
 
     def reboot(self) -> None:
         """Starts it anew from its kernel; its disk is as it was left."""
@@ -200,6 +196,16 @@ class Machine:
             self._process.kill()
             self._process.wait(STOP_TIMEOUT_S)
             self._process = None
+
+    def _ask(self, do: str, arguments: dict[str, object]) -> Any:
+        if self._observer is None:
+            self._observer = self._connect(OBSERVER, SCRIPT_TIMEOUT_S)
+            self._answers = self._observer.makefile("r")
+        self._observer.sendall(json.dumps({"do": do} | arguments).encode() + b"\n")
+        answer = json.loads(self._answers.readline())
+        if "error" in answer:
+            raise FileNotFoundError(f"in the virtual machine: {answer['error']}")
+        return answer["value"]
 
     def _snapshot(self) -> Path:
         """The folder of the snapshot."""

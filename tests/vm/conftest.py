@@ -1,0 +1,161 @@
+"""Fixtures of the virtual machine tier."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.containerd_config import Series
+from tests.e2e.packages import PackageError
+from tests.vm import debian, image, product
+from tests.vm.image import Image
+from tests.vm.machine import Machine
+from tests.vm.node import Agent, Runtime, VmKubelet
+from tests.vm.truth import Seen, Truth
+
+MACHINE = pytest.StashKey[Machine]()
+SEEN = pytest.StashKey[list[Seen]]()
+ARCHITECTURE = "x86_64"
+
+
+@dataclass(frozen=True, slots=True)
+class VmNode:
+    """A node in a virtual machine, with all that drives and judges it."""
+
+    machine: Machine
+    runtime: Runtime
+    agent: Agent
+    kubelet: VmKubelet
+    truth: Truth
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the options of this tier."""
+    group = parser.getgroup("vm", "tests in a virtual machine")
+    group.addoption(
+        "--vm-containerd",
+        choices=[series.value for series in Series],
+        help="run the virtual machine tests with this release series only (default: with all)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Names the marker of the tests that `make test` has."""
+    config.addinivalue_line("markers", "quick: part of the short profile of the vm tier")
+    config.stash[SEEN] = []
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs each test once for each chosen containerd."""
+    if "series" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--vm-containerd")
+        series = [one for one in Series if chosen in (None, one.value)]
+        metafunc.parametrize("series", series, ids=lambda one: one.value, scope="session")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Says what was seen of overlaps, over all tests."""
+    seen = config.stash[SEEN]
+    if seen:
+        terminalreporter.write_line(
+            f"overlap with an owner: {sum(one.overlaps for one in seen)} sights of"
+            f" {sum(one.looks for one in seen):,} looks, the longest"
+            f" {max(one.longest_s for one in seen):.3f} s"
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows the console and the logs of the machine when a test fails."""
+    report = yield
+    machine = item.stash.get(MACHINE, None)
+    if report.failed and machine is not None:
+        report.sections.append(("console", machine.console_tail()))
+        if report.when == "call":
+            logs = "tail -n 40 /node/agent.log /node/containerd.log /var/log/observer.log; dmesg"
+            report.sections.append(("logs in the machine", _said(machine, f"{logs} | tail -n 20")))
+    return report
+
+
+def _said(machine: Machine, script: str) -> str:
+    """What a script says in a machine that may be broken."""
+    try:
+        return machine.run(script)
+    except Exception as error:  # noqa: BLE001  # it is shown, and the test has failed already
+        return str(error)
+
+
+@pytest.fixture(scope="session")
+def built() -> Image:
+    """The image of the machine; without it the tier fails."""
+    if os.uname().machine != ARCHITECTURE:
+        pytest.fail(f"the virtual machine is made for {ARCHITECTURE} only", pytrace=False)
+    for tool in ("apt-get", "setpriv"):
+        if shutil.which(tool) is None:
+            pytest.fail(f"the virtual machine tests need {tool}", pytrace=False)
+    try:
+        return image.build()
+    except (debian.UnpackError, PackageError) as error:
+        pytest.fail(str(error), pytrace=False)
+    except subprocess.CalledProcessError as error:
+        pytest.fail(f"{error}\n{error.stderr}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def archive(built: Image, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The product, to be sent to a machine."""
+    return product.archive(built, tmp_path_factory.mktemp("p"))
+
+
+@pytest.fixture
+def machine(
+    built: Image,
+    series: Series,
+    archive: bytes,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Machine]:
+    """A machine as it is after its boot, with the product in it."""
+    one = Machine(built, series, tmp_path_factory.mktemp("v"))
+    request.node.stash[MACHINE] = one
+    try:
+        one.restore()
+        one.send(archive)
+        yield one
+    finally:
+        one.close()
+
+
+@pytest.fixture
+def runtime(machine: Machine) -> Iterator[Runtime]:
+    """Its containerd, without pods and without plugins."""
+    one = Runtime(machine)
+    one.wait_ready()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def node(machine: Machine, runtime: Runtime, request: pytest.FixtureRequest) -> Iterator[VmNode]:
+    """A node with the agent at work; in the end no rule may have been broken at any instant."""
+    kubelet = VmKubelet(runtime)
+    agent = Agent(machine)
+    one = VmNode(machine, runtime, agent, kubelet, Truth(machine, kubelet))
+    agent.start()
+    yield one
+    seen = one.truth.history()
+    request.config.stash[SEEN].append(seen)
+    assert seen.looks > 0, "nothing was watched"
+    assert not seen.broken, "\n".join(seen.broken)
+    assert len(agent.pids()) == 1, "the agent has ended"
+    # Go's words for a deadline that passed, which drops a plugin, and for a crash.
+    for mark in ("deadline exceeded", "panic:", "fatal error:"):
+        found = [line for line in one.runtime.log_lines() if mark in line]
+        assert not found, "\n".join(found)

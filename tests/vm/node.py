@@ -1,0 +1,155 @@
+"""A node in a virtual machine: its runtime, its agent and its kubelet, driven from outside."""
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from nodestress.cri import CriClient, CriError
+from nodestress.waiting import wait_for
+from tests.e2e.kubelet import Kubelet, RunningPod
+from tests.e2e.placement import demand_of
+from tests.e2e.pods import PodSpec
+from tests.vm.machine import Machine
+from tests.vm.product import PROGRAM
+from weka_cpuset.engine import Demand
+
+READY_TIMEOUT_S: Final = 60.0
+PLUGIN: Final = "/node/plugins/99-weka-cpuset"
+LOG: Final = "/node/agent.log"
+
+
+class Runtime:
+    """The containerd of a virtual node.
+
+    Args:
+        machine: The virtual machine; it runs.
+    """
+
+    cgroup = ""
+    """All pods are below the cgroup of this name: the root, as on a node."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.cri = CriClient(machine.cri_target)
+
+    def wait_ready(self) -> None:
+        """Waits until it serves CRI."""
+        wait_for("containerd to serve", self._is_ready, READY_TIMEOUT_S)
+
+    def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ends it by a signal and starts it again; its pods go on."""
+        name = number.name.removeprefix("SIG")
+        self.machine.run(f"node-containerd stop {name}; node-containerd start; sleep 0.1")
+        self.wait_ready()
+
+    def log_lines(self) -> list[str]:
+        """What it wrote to its log, over all restarts."""
+        return self.machine.run("cat /node/containerd.log").splitlines()
+
+    def close(self) -> None:
+        """Closes the connection; it goes on."""
+        self.cri.close()
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.cri.is_ready()
+        except CriError:
+            return False
+
+
+class Agent:
+    """The agent in a virtual node: `weka-cpuset run`, one process after the other.
+
+    Args:
+        machine: The virtual machine; the product is in it.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._said = 0
+
+    def start(self, options: Sequence[str] = ()) -> None:
+        """Starts a process and waits until it is synchronized with the runtime."""
+        self.expect_ready()
+        command = " ".join([PROGRAM, "run", "--socket", "/node/nri.sock", *options])
+        self._machine.run(
+            f"NOTIFY_SOCKET=/run/notify setsid /{command} < /dev/null >> {LOG} 2>&1 &"
+        )
+        self.wait_ready()
+
+    def expect_ready(self) -> None:
+        """From now on the agent has yet to say that it is synchronized."""
+        self._said = self._machine.ask("ready")
+
+    def wait_ready(self) -> None:
+        """Waits until the agent says (again) that it is synchronized."""
+        wait_for("the agent to be synchronized", self._said_ready, READY_TIMEOUT_S)
+
+    def pids(self) -> list[int]:
+        """Its processes; one, if all is well."""
+        # By its command line: python3 /usr/bin/weka-cpuset run ..., or the plugin's own name.
+        found = self._machine.run(
+            "for one in /proc/[0-9]*; do tr '\\0' ' ' < $one/cmdline"
+            " | grep -qE '^\\S*python3 \\S*weka-cpuset' && echo ${one#/proc/}; done; true"
+        )
+        return [int(pid) for pid in found.split()]
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ends it by a signal."""
+        (pid,) = self.pids()
+        self._machine.run(
+            f"kill -{number.value} {pid}; while [ -d /proc/{pid} ]; do sleep 0.05; done"
+        )
+
+    def lines(self) -> list[str]:
+        """What all processes wrote to their log."""
+        return self._machine.run(f"cat {LOG}").splitlines()
+
+    def _said_ready(self) -> bool:
+        return bool(self._machine.ask("ready") > self._said)
+
+
+class VmKubelet(Kubelet):
+    """Runs pods in a virtual node; has each started container watched there.
+
+    Args:
+        runtime: The runtime of the node.
+
+    Attributes:
+        demands: What each container that ever ran should have had: id -> name and demand.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        # The parent class asks the runtime for `cri` and `cgroup` only.
+        super().__init__(runtime, Path("/var/log/pods"))  # type: ignore[arg-type]  # as said
+        self._machine = runtime.machine
+        self.demands: dict[str, tuple[str, Demand]] = {}
+
+    def run_sandbox(self, spec: PodSpec) -> RunningPod:
+        """Makes the pod's cgroup and its sandbox, without any container."""
+        config = self._sandbox_config(spec)
+        self._machine.ask("make_pod", cgroup=config.linux.cgroup_parent, logs=config.log_directory)
+        return RunningPod(config, self._cri.run_pod_sandbox(config), spec=spec)
+
+    def start(self, pod: RunningPod, name: str) -> None:
+        """Starts a created container of a pod."""
+        super().start(pod, name)
+        container = pod.containers[name]
+        self.demands[container] = (pod.spec.name, demand_of(pod))
+        self._machine.ask("watch", containers={container: f"{pod.cgroup}/{container}"})
+
+    def delete(self, pod: RunningPod, grace_s: int | None = None) -> None:
+        """Deletes a pod: containers first, then the sandbox, then its cgroup."""
+        self.stop_containers(pod, pod.spec.grace_s if grace_s is None else grace_s)
+        self._cri.stop_pod_sandbox(pod.sandbox)
+        for container in pod.containers.values():
+            self._cri.remove_container(container)
+        self._cri.remove_pod_sandbox(pod.sandbox)
+        self._machine.ask("remove_pod", cgroup=pod.cgroup)
+
+    def log_of(self, pod: RunningPod) -> list[str]:
+        """What the pod's only container wrote, line by line, without the log's own columns."""
+        (container,) = pod.spec.containers
+        text = self._machine.ask("read", path=f"{pod.config.log_directory}/{container.name}_0.log")
+        return [line.split(" ", maxsplit=3)[3] for line in text.splitlines()]

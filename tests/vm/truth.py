@@ -1,0 +1,131 @@
+"""What the kernel of a virtual node enforces, judged by the one checker of the rules."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nodestress.judge import OVERLAP, Ground, judge
+from nodestress.node import Resident
+from nodestress.waiting import DeadlineError, wait_for
+from tests.e2e import kernel
+from tests.e2e.kubelet import RunningPod
+from tests.vm.machine import CPUS, Machine
+from tests.vm.node import VmKubelet
+from weka_cpuset.enforced import Enforced
+from weka_cpuset.engine import CpuSet
+
+ALL: Final = CpuSet.of(range(CPUS))
+NODES: Final = (CpuSet.of(range(CPUS // 2)), CpuSet.of(range(CPUS // 2, CPUS)))
+# Growth is settled within 1 s of the reply; software emulation takes its time, too.
+SETTLE_DEADLINE_S: Final = 20.0
+
+
+def memory_nodes(cpus: CpuSet) -> CpuSet:
+    """The NUMA nodes of cpus, as the machine was built."""
+    return CpuSet.of(number for number, node in enumerate(NODES) if cpus & node)
+
+
+def parse(text: str) -> CpuSet:
+    """The kernel's list format, by a parser of the tests' own."""
+    return CpuSet.of(kernel.parse_cpus(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen over a time.
+
+    Attributes:
+        looks: How often the kernel was looked at.
+        overlaps: How many of the sights had a container on a cpu that another one owns.
+        longest_s: How long the longest of these lasted, in seconds.
+        broken: All rules that were broken at an instant.
+    """
+
+    looks: int
+    overlaps: int
+    longest_s: float
+    broken: tuple[str, ...]
+
+
+class Truth:
+    """Reads and judges.
+
+    Args:
+        machine: The virtual machine.
+        kubelet: Knows what runs there.
+    """
+
+    def __init__(self, machine: Machine, kubelet: VmKubelet) -> None:
+        self._machine = machine
+        self._kubelet = kubelet
+
+    def cpus_of(self, pod: RunningPod) -> CpuSet:
+        """The cpus of a pod's container, according to its cgroup."""
+        return parse(self._machine.ask("tasks")[pod.container]["cpus"])
+
+    def mems_of(self, pod: RunningPod) -> CpuSet:
+        """The memory nodes of a pod's container, according to its cgroup."""
+        return parse(self._machine.ask("tasks")[pod.container]["mems"])
+
+    def assert_settled(self, pods: Iterable[RunningPod], online: CpuSet = ALL) -> None:
+        """Waits until exactly these pods are placed by the rules; fails with what is wrong.
+
+        Cgroup and masks of every task must agree.
+        """
+        wanted = {pod.container for pod in pods}
+        faults: list[str] = []
+
+        def settled() -> bool:
+            faults[:] = self._faults(wanted, online)
+            return not faults
+
+        try:
+            wait_for("the rules to hold", settled, SETTLE_DEADLINE_S)
+        except DeadlineError as error:
+            raise AssertionError("\n".join(faults)) from error
+
+    def _faults(self, wanted: set[str], online: CpuSet) -> list[str]:
+        found = self._machine.ask("tasks")
+        faults = [f"{one} does not run" for one in wanted - found.keys()]
+        faults += [f"{one} still runs" for one in found.keys() - wanted]
+        faults += [
+            f"{self._label(one)}: a task has {masks}, its cgroup {truth['cpus']} {truth['mems']}"
+            for one, truth in found.items()
+            for masks in truth["tasks"]
+            if masks != [truth["cpus"], truth["mems"]]
+        ]
+        sight = {
+            self._resident(one): Enforced(*(parse(truth[key]) for key in ("cpus", "mems", "cpus")))
+            for one, truth in found.items()
+        }
+        broken = judge(sight, Ground(online, memory_nodes), at_rest=True)
+        return faults + [one.text for one in broken]
+
+    def history(self) -> Seen:
+        """What the observer has seen since it was last asked."""
+        told = self._machine.ask("history")
+        sights: list[tuple[float, dict[str, str]]] = told["sights"]
+        overlaps, longest_s, broken = 0, 0.0, []
+        for number, (at_s, sight) in enumerate(sights):
+            found = self._judge(sight)
+            if any(one.rule == OVERLAP for one in found):
+                overlaps += 1
+                end_s = sights[number + 1][0] if number + 1 < len(sights) else at_s
+                longest_s = max(longest_s, end_s - at_s)
+            broken += [one.text for one in found]
+        return Seen(told["looks"], overlaps, longest_s, tuple(dict.fromkeys(broken)))
+
+    def _judge(self, sight: dict[str, str]) -> Any:
+        enforced = {
+            self._resident(one): Enforced(parse(cpus), CpuSet.EMPTY, parse(cpus))
+            for one, cpus in sight.items()
+        }
+        # Memory is looked at when all is settled.
+        return judge(enforced, Ground(ALL, lambda _cpus: None), at_rest=False)
+
+    def _resident(self, container: str) -> Resident:
+        name, demand = self._kubelet.demands[container]
+        return Resident(container, name, demand, "")
+
+    def _label(self, container: str) -> str:
+        return self._kubelet.demands[container][0]
