@@ -268,10 +268,11 @@ def demand_of(pod: PodSpec, container: ContainerSpec, online: CpuSet) -> Demand 
     Returns:
         Its demand; None if it names cpus that cannot be used, so that it must be refused.
     """
-    if CORES_ANNOTATION in pod.annotations:
-        named = _listed(pod, CORES_ANNOTATION)
-        return AnnotatedDemand(named) if named and named <= online else None
-    forbidden = _listed(pod, FORBID_ANNOTATION) or CpuSet.EMPTY
+    named = _text(pod, CORES_ANNOTATION, container)
+    if named is not None:
+        cpus = _listed(named)
+        return AnnotatedDemand(cpus) if cpus and cpus <= online else None
+    forbidden = _forbidden(pod, container)
     count, rest = divmod(container.resources.cpu_limit_m, MILLI_PER_CPU)
     # With resources of the pod itself, containers share a limit that belongs to none of them.
     own = qos_of(pod) is Qos.GUARANTEED and pod.resources is None
@@ -280,9 +281,31 @@ def demand_of(pod: PodSpec, container: ContainerSpec, online: CpuSet) -> Demand 
     return SharedDemand(forbidden)
 
 
-def _listed(pod: PodSpec, annotation: str) -> CpuSet | None:
-    """Return the cpus of an annotation; none if it is missing, None if it is no list."""
+def _text(pod: PodSpec, annotation: str, container: ContainerSpec) -> str | None:
+    """Return what an annotation says for a container; None if it says nothing.
+
+    What is said for the container alone counts before what is said for all.
+    """
+    text = pod.annotations.get(f"{annotation}.{container.name}")
+    if text is None:
+        return pod.annotations.get(annotation)
+    return None if text == "none" else text
+
+
+def _forbidden(pod: PodSpec, container: ContainerSpec) -> CpuSet:
+    """Return the cpus that are forbidden to a container; a list that is none is as if missing."""
+    text = _text(pod, FORBID_ANNOTATION, container)
+    if text is None:
+        return CpuSet.EMPTY
+    cpus = _listed(text)
+    if cpus is None:
+        cpus = _listed(pod.annotations.get(FORBID_ANNOTATION, ""))
+    return cpus or CpuSet.EMPTY
+
+
+def _listed(text: str) -> CpuSet | None:
+    """Return the cpus of a list; None if it is no list."""
     try:
-        return CpuSet.parse(pod.annotations.get(annotation, ""))
+        return CpuSet.parse(text)
     except CpuListError:
         return None

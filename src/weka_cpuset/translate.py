@@ -9,18 +9,14 @@ from typing import Protocol
 
 from nri import messages
 from weka_cpuset.engine import (
-    CORES_ANNOTATION,
-    FORBID_ANNOTATION,
     Adjustment,
     ContainerFacts,
     CpusetUpdate,
     Phase,
     PodFacts,
     Reported,
+    reads_annotation,
 )
-
-ANNOTATIONS = (CORES_ANNOTATION, FORBID_ANNOTATION)
-"""All that the engine reads. Others can be large or secret, so they are not kept at all."""
 
 
 class _HasPod(Protocol):
@@ -39,7 +35,8 @@ def pod_facts(pod: messages.PodSandbox) -> PodFacts:
         uid=pod.uid,
         namespace=pod.namespace,
         name=pod.name,
-        annotations={key: pod.annotations[key] for key in ANNOTATIONS if key in pod.annotations},
+        # Others can be large or secret, so they are not kept at all.
+        annotations={key: text for key, text in pod.annotations.items() if reads_annotation(key)},
         cgroup_parent=linux.cgroup_parent,
         cpu_quota=cpu.quota.value,
         cpu_period=cpu.period.value,

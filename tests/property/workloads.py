@@ -12,7 +12,11 @@ MEMORY = st.sampled_from([0, 1, 1 << 20, 100 << 20, 1 << 30, 1 << 40])
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 CPU_LISTS = st.sampled_from(["0", "1-3", "0,2-3,7", "", "8", "0-", "x", "3-1", "0-4000000000"])
 LABELS = st.dictionaries(NAMES, st.text("ab 0:#-'\n", max_size=8), max_size=2)
-ANNOTATIONS = st.dictionaries(st.sampled_from([CORES_ANNOTATION, FORBID_ANNOTATION]), CPU_LISTS)
+_LISTS = (CORES_ANNOTATION, FORBID_ANNOTATION)
+_OF_CONTAINERS = [f"{one}.c{number}" for one in _LISTS for number in (0, 1)]
+ANNOTATIONS = st.dictionaries(
+    st.sampled_from([*_LISTS, *_OF_CONTAINERS]), CPU_LISTS | st.just("none"), max_size=4
+)
 SECONDS = st.one_of(
     st.sampled_from([0.0, 1.0, 30.0]), st.integers(0, 10_000).map(lambda milli: milli / 1000)
 )

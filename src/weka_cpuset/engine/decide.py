@@ -283,7 +283,7 @@ def _update(ledger: Ledger, event: Update, limit: int | None) -> Decision:
     if container.id in ledger.ended or (held is None and event.ended):
         # Its process is gone. Should it not be, it harms nobody on the pool. To adopt it would be
         # for good: of one that ended while the runtime was away no further event may come.
-        cpus = ledger.common - forbidden_of(event.pod)[0]
+        cpus = ledger.common - forbidden_of(event.pod, container.name)[0]
         adjustment = Adjustment(cpus, CpuSet.EMPTY) if cpus else None
         return Decision(ledger, Outcome.NOTHING, adjustment)
     draft = Draft(ledger)

@@ -13,7 +13,7 @@ from enum import Enum
 from fractions import Fraction
 
 from weka_cpuset.engine.cpuset import CpuListError, CpuSet
-from weka_cpuset.engine.errors import CoresOffline, ForbidIgnored, InvalidCores, Notice
+from weka_cpuset.engine.errors import AnnotationIgnored, CoresOffline, InvalidCores, Notice
 from weka_cpuset.engine.topology import Topology
 
 CORES_ANNOTATION = "weka.io/cores-ids"
@@ -21,6 +21,9 @@ CORES_ANNOTATION = "weka.io/cores-ids"
 
 FORBID_ANNOTATION = "weka.io/forbid-core-ids"
 """Pod annotation that names cpus its containers must never run on."""
+
+NO_LIST = "none"
+"""Value of an annotation for one container that leaves it out of the list for all."""
 
 SHARES_PER_CPU = 1024
 SHARES_MAX = 262144
@@ -30,6 +33,8 @@ GUARANTEED_OOM_SCORE = -997
 """What the kubelet gives to containers of Guaranteed pods, and to all critical ones."""
 
 _NO_ANNOTATIONS: Mapping[str, str] = {}
+_LISTS = (CORES_ANNOTATION, FORBID_ANNOTATION)
+_LISTS_OF_CONTAINERS = tuple(f"{annotation}." for annotation in _LISTS)
 
 
 class Class(Enum):
@@ -189,31 +194,55 @@ def classify(
         InvalidCores: The annotation that names its cpus is no usable list.
         CoresOffline: It names cpus that are not online.
     """
-    annotations = _NO_ANNOTATIONS if pod is None else pod.annotations
-    if CORES_ANNOTATION in annotations:
-        cpus = _named_cpus(annotations[CORES_ANNOTATION], topology)
-        return Classified(AnnotatedDemand(cpus), Why.ANNOTATION)
-    forbidden, notices = forbidden_of(pod)
+    named = _cores_list(pod, container.name)
+    if named is not None:
+        return Classified(AnnotatedDemand(_named_cpus(*named, topology)), Why.ANNOTATION)
+    forbidden, notices = forbidden_of(pod, container.name)
     why, count = _whole_cpus_of_pod(pod, container, siblings)
     if why is Why.WHOLE_CPUS:
         return Classified(IntegerDemand(count, forbidden), why, notices)
     return Classified(SharedDemand(forbidden), why, notices)
 
 
-def forbidden_of(pod: PodFacts | None) -> tuple[CpuSet, tuple[Notice, ...]]:
-    """Read which cpus a pod forbids (rule 3).
+def annotation_for(annotation: str, container: str) -> str:
+    """Return the annotation that stands for one container in place of one for all.
+
+    Args:
+        annotation: `CORES_ANNOTATION` or `FORBID_ANNOTATION`.
+        container: The container's name.
+    """
+    return f"{annotation}.{container}"
+
+
+def reads_annotation(annotation: str) -> bool:
+    """Tell whether the engine may read an annotation of a pod; it never looks at others."""
+    return annotation in _LISTS or annotation.startswith(_LISTS_OF_CONTAINERS)
+
+
+def forbidden_of(pod: PodFacts | None, container: str) -> tuple[CpuSet, tuple[Notice, ...]]:
+    """Read which cpus a pod forbids to one of its containers (rule 3).
 
     Args:
         pod: The pod, if known.
+        container: The container's name.
 
     Returns:
-        The cpus, and a notice if the list does not parse and is ignored.
+        The cpus, and a notice for each list that does not parse and is taken for missing.
     """
-    text = "" if pod is None else pod.annotations.get(FORBID_ANNOTATION, "")
-    try:
-        return CpuSet.parse(text), ()
-    except CpuListError as error:
-        return CpuSet.EMPTY, (ForbidIgnored(FORBID_ANNOTATION, text, str(error)),)
+    annotations = _NO_ANNOTATIONS if pod is None else pod.annotations
+    own = annotation_for(FORBID_ANNOTATION, container)
+    notices: tuple[Notice, ...] = ()
+    for annotation in (own, FORBID_ANNOTATION):
+        text = annotations.get(annotation)
+        if text is None:
+            continue
+        if annotation == own and text == NO_LIST:
+            return CpuSet.EMPTY, notices
+        try:
+            return CpuSet.parse(text), notices
+        except CpuListError as error:
+            notices = (*notices, AnnotationIgnored(annotation, text, str(error)))
+    return CpuSet.EMPTY, notices
 
 
 def has_pod_level_limit(pod: PodFacts | None, containers: Sequence[ContainerFacts]) -> bool:
@@ -259,15 +288,29 @@ def is_guaranteed(pod: PodFacts | None, container: ContainerFacts) -> bool:
     return container.oom_score_adj == GUARANTEED_OOM_SCORE
 
 
-def _named_cpus(text: str, topology: Topology) -> CpuSet:
+def _cores_list(pod: PodFacts | None, container: str) -> tuple[str, str] | None:
+    """Find the annotation that names a container's cpus: its own one, or the one for all.
+
+    Returns:
+        The annotation and its text, or None if none does.
+    """
+    annotations = _NO_ANNOTATIONS if pod is None else pod.annotations
+    own = annotation_for(CORES_ANNOTATION, container)
+    annotation = own if own in annotations else CORES_ANNOTATION
+    text = annotations.get(annotation)
+    left_out = annotation == own and text is not None and text == NO_LIST
+    return None if text is None or left_out else (annotation, text)
+
+
+def _named_cpus(annotation: str, text: str, topology: Topology) -> CpuSet:
     try:
         cpus = CpuSet.parse(text)
     except CpuListError as error:
-        raise InvalidCores(CORES_ANNOTATION, text, str(error)) from error
+        raise InvalidCores(annotation, text, str(error)) from error
     if not cpus:
-        raise InvalidCores(CORES_ANNOTATION, text, "the list is empty")
+        raise InvalidCores(annotation, text, "the list is empty")
     if not cpus <= topology.online:
-        raise CoresOffline(CORES_ANNOTATION, cpus - topology.online, topology.online)
+        raise CoresOffline(annotation, cpus - topology.online, topology.online)
     return cpus
 
 

@@ -27,13 +27,13 @@ from typing import ClassVar
 from weka_cpuset.engine.cpuset import CpuListError, CpuSet, EngineError
 
 __all__ = [
+    "AnnotationIgnored",
     "CoresOffline",
     "CpuListError",
     "CpusStillInUse",
     "DuplicateContainer",
     "EmptySharedPool",
     "EngineError",
-    "ForbidIgnored",
     "InvalidCores",
     "LedgerBroken",
     "NoMovePlan",
@@ -251,8 +251,8 @@ class CpusStillInUse(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class ForbidIgnored:
-    """A list of forbidden cpus does not parse and is ignored (rule 3).
+class AnnotationIgnored:
+    """The value of an annotation cannot be used and is ignored (rules 3 and 5).
 
     Attributes:
         annotation: Name of the annotation.
@@ -312,5 +312,5 @@ class DuplicateContainer:
         return f"container {self.container_id} was listed more than once"
 
 
-Notice = ForbidIgnored | Unplaced | Starved | DuplicateContainer
+Notice = AnnotationIgnored | Unplaced | Starved | DuplicateContainer
 """Something odd that refuses nothing."""

@@ -82,7 +82,7 @@ def judge(draft: Draft, holding: Holding) -> tuple[Holding, tuple[Notice, ...]]:
         compared = () if holding.limit_is_own else siblings
         found = classify(holding.pod, holding.container, draft.topology, compared)
     except Refusal as refusal:
-        forbidden, odd = forbidden_of(holding.pod)
+        forbidden, odd = forbidden_of(holding.pod, holding.container.name)
         found = Classified(
             SharedDemand(forbidden), Why.BAD_ANNOTATION, (Unplaced(holding.id, refusal), *odd)
         )

@@ -14,11 +14,13 @@ from weka_cpuset.engine import (
     IntegerDemand,
     InvalidCores,
     PodFacts,
+    Refusal,
     SharedDemand,
     Topology,
     Why,
     classify,
 )
+from weka_cpuset.engine.demand import forbidden_of
 
 EIGHT = Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(8)])
 GUARANTEED = "/kubepods/pod0123"
@@ -184,3 +186,63 @@ def test_shares_alone_prove_nothing_without_the_cgroup() -> None:
     assert classify(None, bare, EIGHT).why is Why.NOT_WHOLE
     assert classify(pod(), container(256_000, quota=0), EIGHT).why is Why.NOT_WHOLE
     assert classify(None, container(2000), EIGHT).why is Why.WHOLE_CPUS
+
+
+OWN = {"weka.io/cores-ids": "1-2", "weka.io/cores-ids.main": "3", "weka.io/cores-ids.proxy": "none"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cpus"), [("main", CpuSet.of([3])), ("other", CpuSet.of([1, 2])), ("proxy", None)]
+)
+def test_list_of_one_container_wins_over_the_list_for_all(name: str, cpus: CpuSet | None) -> None:
+    """Each has its own list, else the one for all; a container that is left out has none."""
+    found = classify(pod(OWN), container(100, name=name), EIGHT)
+    assert found.demand == (SharedDemand() if cpus is None else AnnotatedDemand(cpus))
+
+
+def test_container_left_out_of_the_list_is_judged_by_its_resources() -> None:
+    """A sidecar with a whole cpu limit beside a storage process keeps cpus of its own."""
+    assert classify(pod(OWN), container(2000, name="proxy"), EIGHT).demand == IntegerDemand(2)
+
+
+def test_list_for_one_container_alone_leaves_the_others_as_they_are() -> None:
+    """Without a list for all only the named container is annotated."""
+    notes = {"weka.io/cores-ids.main": "3"}
+    assert classify(pod(notes), container(2000, name="main"), EIGHT).why is Why.ANNOTATION
+    assert classify(pod(notes), container(2000, name="other"), EIGHT).why is Why.WHOLE_CPUS
+
+
+@pytest.mark.parametrize(("text", "error"), [("x", InvalidCores), ("6-9", CoresOffline)])
+def test_refusal_names_the_annotation_that_is_wrong(text: str, error: type[Refusal]) -> None:
+    """Of several lists the user must see which one to mend."""
+    notes = {"weka.io/cores-ids": "1", "weka.io/cores-ids.main": text}
+    with pytest.raises(error) as caught:
+        classify(pod(notes), container(100, name="main"), EIGHT)
+    assert "annotation weka.io/cores-ids.main " in str(caught.value)
+
+
+def test_none_for_all_containers_is_no_list() -> None:
+    """Whoever wants no list at all leaves the annotation out; the word is for one container."""
+    with pytest.raises(InvalidCores):
+        classify(pod({"weka.io/cores-ids": "none"}), container(100), EIGHT)
+
+
+@pytest.mark.parametrize(("own", "forbidden"), [("5", "5"), ("none", ""), ("", "")])
+def test_forbidden_list_of_one_container_wins_over_the_list_for_all(
+    own: str, forbidden: str
+) -> None:
+    """Its own list counts, though it be empty."""
+    notes = {"weka.io/forbid-core-ids": "2", "weka.io/forbid-core-ids.main": own}
+    found = classify(pod(notes), container(2000, name="main"), EIGHT)
+    assert found.demand == IntegerDemand(2, CpuSet.parse(forbidden))
+    assert found.notices == ()
+    assert forbidden_of(pod(notes), "other") == (CpuSet.of([2]), ())
+
+
+def test_unreadable_forbidden_list_of_one_container_leaves_the_list_for_all_in_force() -> None:
+    """A slip of the pen in one list opens no cpu that the other one forbids."""
+    notes = {"weka.io/forbid-core-ids": "2", "weka.io/forbid-core-ids.main": "x"}
+    found = classify(pod(notes), container(2000, name="main"), EIGHT)
+    assert found.demand == IntegerDemand(2, CpuSet.of([2]))
+    (notice,) = found.notices
+    assert "annotation weka.io/forbid-core-ids.main " in str(notice)

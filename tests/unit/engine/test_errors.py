@@ -3,13 +3,13 @@
 import pytest
 
 from weka_cpuset.engine import (
+    AnnotationIgnored,
     CoresOffline,
     CpuSet,
     CpusStillInUse,
     DuplicateContainer,
     EmptySharedPool,
     EngineError,
-    ForbidIgnored,
     InvalidCores,
     LedgerBroken,
     NoMovePlan,
@@ -66,7 +66,7 @@ def test_only_what_more_cpus_would_cure_makes_the_agent_look_for_dead_holders() 
 @pytest.mark.parametrize(
     ("notice", "words"),
     [
-        (ForbidIgnored("a/b", "x", "bad"), ["a/b", "'x'", "bad", "ignored"]),
+        (AnnotationIgnored("a/b", "x", "bad"), ["a/b", "'x'", "bad", "ignored"]),
         (Unplaced("c1", CpusStillInUse(ONE)), ["c1", "cpus 1"]),
         (Starved("c1"), ["c1"]),
         (DuplicateContainer("c1"), ["c1", "more than once"]),

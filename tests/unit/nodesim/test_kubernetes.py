@@ -294,3 +294,30 @@ def test_named_cpus_that_cannot_be_used_are_to_be_refused(text: str) -> None:
     """Bad syntax, an empty list, and cpus that are not online."""
     web = pod(guaranteed(2000), annotations={CORES_ANNOTATION: text})
     assert demand_of(web, web.containers[0], ONLINE) is None
+
+
+OWN = {
+    CORES_ANNOTATION: "1",
+    f"{CORES_ANNOTATION}.app-1": "2-3",
+    f"{CORES_ANNOTATION}.app-2": "none",
+    FORBID_ANNOTATION: "4",
+    f"{FORBID_ANNOTATION}.app-2": "5",
+}
+
+
+def test_what_is_said_for_one_container_counts_before_what_is_said_for_all() -> None:
+    """Each has its own list, the one for all, or, left out, what its resources make of it."""
+    web = pod(guaranteed(2000), guaranteed(2000), guaranteed(2000), annotations=OWN)
+    expected = [
+        AnnotatedDemand(CpuSet.of([1])),
+        AnnotatedDemand(CpuSet.of([2, 3])),
+        IntegerDemand(2, CpuSet.of([5])),
+    ]
+    assert expected == [demand_of(web, one, ONLINE) for one in web.containers]
+
+
+def test_one_forbidden_list_that_cannot_be_read_leaves_the_one_for_all() -> None:
+    """It is as if it were missing."""
+    notes = {FORBID_ANNOTATION: "4", f"{FORBID_ANNOTATION}.app-0": "4-"}
+    web = pod(Resources(), annotations=notes)
+    assert SharedDemand(CpuSet.of([4])) == demand_of(web, web.containers[0], ONLINE)

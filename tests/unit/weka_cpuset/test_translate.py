@@ -37,7 +37,12 @@ def test_pod_facts_have_all_that_a_class_depends_on() -> None:
             uid="u1",
             namespace="ns",
             name="pod",
-            annotations={"weka.io/cores-ids": "1"},
+            annotations={
+                "weka.io/cores-ids": "1",
+                "weka.io/forbid-core-ids.main": "2",
+                "weka.io/cores-ids-of-others": "3",
+                "example.org/secret": "x",
+            },
             linux=messages.LinuxPodSandbox(
                 cgroup_parent="/kubepods/podu1",
                 pod_resources=messages.LinuxResources(
@@ -50,7 +55,8 @@ def test_pod_facts_have_all_that_a_class_depends_on() -> None:
         )
     )
     assert (facts.id, facts.uid, facts.namespace, facts.name) == ("p1", "u1", "ns", "pod")
-    assert dict(facts.annotations) == {"weka.io/cores-ids": "1"}
+    read = {"weka.io/cores-ids": "1", "weka.io/forbid-core-ids.main": "2"}
+    assert dict(facts.annotations) == read
     assert facts.cgroup_parent == "/kubepods/podu1"
     assert (facts.cpu_quota, facts.cpu_period) == (300_000, 100_000)
 
