@@ -45,7 +45,9 @@ class AgentProcess:
         self._settings = settings
         # The agent's jitter is part of the simulation: the same each time.
         draw = Random(0).random  # noqa: S311  # jitter
-        self._host = Host(read_topology, lambda: kernel.online, kernel, draw, at_once)
+        self._host = Host(
+            read_topology, lambda: kernel.online, kernel, kernel.containers, draw, at_once
+        )
         self._on_end = on_end
         self._agent: Agent | None = None
         self._last: Ledger | None = None

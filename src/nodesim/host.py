@@ -101,6 +101,7 @@ class Host:
         self._shown: dict[str, CpuSet] = {}
         self._refused_s: dict[str, float] = {}
         self._freed_s = 0.0
+        self._forgotten_among: frozenset[str] | None = None
         self._topology = topology = self.machine.topology()
         memory_nodes = CpuSet.of(node.id for node in self.machine.nodes if node.has_memory)
         self.kernel = Kernel(topology.online, memory_nodes, scenario.cgroup, self.machine.present)
@@ -190,6 +191,14 @@ class Host:
         return next((cpus for one, _, cpus in self._live() if one.label == label), None)
 
     @property
+    def forgets_unnoticed(self) -> bool:
+        """Whether the runtime has forgotten the agent, and no container came or went since.
+
+        Nothing can show it to the agent, and it misses nothing.
+        """
+        return self._forgotten_among == self.kernel.containers()
+
+    @property
     def left(self) -> int:
         """How many containers and sandboxes the runtime has on record."""
         return sum(1 for _ in self.runtime.containers) + sum(1 for _ in self.runtime.sandboxes)
@@ -200,7 +209,7 @@ class Host:
         left += [f"sandbox {one.id} of the runtime" for one in self.runtime.sandboxes]
         left += [f"cgroup {path}" for path in self.kernel.paths]
         agent = self.agent.agent
-        if agent is not None:
+        if agent is not None and not self.forgets_unnoticed:
             ledger = agent.handlers.ledger
             left += [f"container {one.id} in the ledger" for one in ledger.holdings()]
             if ledger.pool != self.online:
@@ -348,6 +357,7 @@ class Host:
         """A plugin is at work."""
         self.last_event_s = self.tick()
         if name == self._settings.nri.name:
+            self._forgotten_among = None
             self.counts.synchronized += 1
             self.at_work.set()
             self.checker.agent_synchronized()
@@ -364,6 +374,13 @@ class Host:
             self.note(EntryKind.AGENT, "agent", f"cut off: {reason}")
         else:
             self.note(EntryKind.RUNTIME, f"plugin {name}", f"cut off: {reason}")
+
+    def plugin_forgotten(self, name: str) -> None:
+        """A plugin's connection is kept, and it is never called again."""
+        self.tick()
+        if name == self._settings.nri.name:
+            self._forgotten_among = self.kernel.containers()
+            self.note(EntryKind.AGENT, "agent", "forgotten: its report came too late")
 
     # ---- what the kubelet tells ----
 

@@ -84,6 +84,10 @@ class Kernel:
         """The paths of all cgroups, oldest first."""
         return tuple(self._cgroups)
 
+    def containers(self) -> frozenset[str]:
+        """List the containers that have a cgroup, as the agent does."""
+        return frozenset(self._cgroups)
+
     # ---- for the runtime ----
 
     def make(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:

@@ -81,6 +81,9 @@ class Behind(Protocol):
     def plugin_left(self, name: str, reason: str) -> None:
         """Take note that a plugin is gone."""
 
+    def plugin_forgotten(self, name: str) -> None:
+        """Take note that a plugin's connection is kept, and that it is never called again."""
+
 
 @dataclass(slots=True, eq=False)
 class _Peer:
@@ -392,6 +395,7 @@ class Plugins:
     def _refuse_synchronization(self, peer: _Peer) -> None:
         if self._kind.keeps_failed_sync:
             self._zombies.append(peer)
+            self._behind.plugin_forgotten(peer.name)
         else:
             peer.close()
 

@@ -413,6 +413,10 @@ class Runtime:
         """Take note that a plugin is gone."""
         self._observer.plugin_left(name, reason)
 
+    def plugin_forgotten(self, name: str) -> None:
+        """Take note that a plugin's connection is kept, and that it is never called again."""
+        self._observer.plugin_forgotten(name)
+
     # ---- inside ----
 
     def _present(self) -> Plugins:

@@ -147,7 +147,7 @@ class Simulation:
             checker.report(0, "the runtime hangs: calls of the kubelet never return")
         elif host.kubelet.is_ending:
             checker.report(0, "pods that were deleted never end")
-        if not host.at_work.is_set():
+        if not (host.at_work.is_set() or host.forgets_unnoticed):
             checker.report(0, "the agent is not connected")
         if not host.runtime.is_busy:
             # Otherwise the agent keeps cpus for containers of whose end nobody tells.

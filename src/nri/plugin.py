@@ -38,8 +38,10 @@ from nri.messages import (
     UpdateContainersResponse,
 )
 from nri.services import (
+    CONFIGURE,
     PLUGIN_METHODS,
     REGISTER_PLUGIN,
+    SYNCHRONIZE,
     UPDATE_CONTAINERS,
     UPDATE_POD_SANDBOX,
     VALIDATE_CONTAINER_ADJUSTMENT,
@@ -51,6 +53,7 @@ from nri.synchronize import ChunkMerger
 from nri.version import parse_version
 
 _SERVED = PLUGIN_METHODS - {UPDATE_POD_SANDBOX, VALIDATE_CONTAINER_ADJUSTMENT}
+_BEFORE_EVENTS = (CONFIGURE, SYNCHRONIZE)
 _SAFE_UNSOLICITED = (0, 12, 1)
 
 
@@ -133,6 +136,14 @@ class RuntimeInfo:
         """Whether UpdateContainers cannot dead-lock the runtime: NRI 0.12.1 or newer."""
         return self.nri_release is not None and self.nri_release >= _SAFE_UNSOLICITED
 
+    @property
+    def keeps_failed_sync(self) -> bool:
+        """Whether a plugin whose synchronisation failed stays connected and is never called.
+
+        NRI before 0.7, which tells no timeouts. A later one closes the connection.
+        """
+        return self.request_timeout_s is None
+
 
 class _PluginService:
     """Brings requests to a handler."""
@@ -143,6 +154,7 @@ class _PluginService:
         self._merger = ChunkMerger(max_sync_bytes)
         self.configured: asyncio.Future[RuntimeInfo] = loop.create_future()
         self.synchronized: asyncio.Future[None] = loop.create_future()
+        self.called: asyncio.Future[None] = loop.create_future()
 
     def handle(self, request: RequestReceived) -> Message:
         match request.message:
@@ -169,6 +181,8 @@ class _PluginService:
 
     def answered(self, method: Method, took_s: float) -> None:
         self._handler.answered(method, took_s)
+        if not self.called.done() and method not in _BEFORE_EVENTS:
+            self.called.set_result(None)
 
     def _configure(self, request: ConfigureRequest) -> ConfigureResponse:
         mask = self._handler.configure(request)
@@ -221,6 +235,7 @@ class PluginConnection:
         connection: The connection.
         runtime: What the runtime told of itself.
         synchronized: Done when the handler has been synchronised.
+        called: Done when it has answered an event.
     """
 
     def __init__(
@@ -228,10 +243,12 @@ class PluginConnection:
         connection: Connection,
         runtime: RuntimeInfo,
         synchronized: asyncio.Future[None],
+        called: asyncio.Future[None],
     ) -> None:
         self.runtime = runtime
         self._connection = connection
         self._synchronized = synchronized
+        self._called = called
 
     async def wait_synchronized(self) -> None:
         """Waits until the handler has been synchronised.
@@ -244,6 +261,17 @@ class PluginConnection:
             Exception: What `synchronize` of the handler raised.
         """
         await self._connection.until(self._synchronized)
+
+    async def wait_called(self) -> None:
+        """Waits until the handler has answered its first event.
+
+        Only that proves that the runtime counts on the plugin; see
+        `RuntimeInfo.keeps_failed_sync`.
+
+        Raises:
+            NriError: The connection ended first.
+        """
+        await self._connection.until(self._called)
 
     async def wait_closed(self) -> NriError | None:
         """Waits for the end. Returns why, or None if it was closed from this side."""
@@ -324,7 +352,7 @@ async def connect(
     except BaseException:
         connection.abort()
         raise
-    return PluginConnection(connection, runtime, service.synchronized)
+    return PluginConnection(connection, runtime, service.synchronized, service.called)
 
 
 async def _register(

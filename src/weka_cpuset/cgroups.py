@@ -10,6 +10,8 @@ layers of Python's text files cost more than the kernel does.
 
 import functools
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from weka_cpuset.enforced import Enforced
@@ -17,6 +19,12 @@ from weka_cpuset.engine import CpuSet
 
 EFFECTIVE_FILES = ("cpuset.cpus.effective", "cpuset.effective_cpus")
 """What is left of a cgroup's cpus by its parents and by hotplug: in version 2, in version 1."""
+
+PODS_FOLDER = "kubepods"
+"""Part of the name of the folder that has all pods, whatever driver and parent kubelet has."""
+
+CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
+"""An id as containerd and CRI-O make them, in the name of a container's folder."""
 
 READ_BYTES = 16 * 1024
 """The most that is read of a file at once, in bytes; a cpu list is rarely longer."""
@@ -87,6 +95,24 @@ class CpusetTree:
         except (OSError, ValueError):
             return False
 
+    def containers(self) -> frozenset[str]:
+        """List the containers of pods that have a cgroup; empty where the tree cannot be read.
+
+        Returns:
+            The names of their folders, the pods' own containers included.
+        """
+        found = set()
+        folders = [self._root]
+        while folders:
+            folder = folders.pop()
+            for name in _folders_in(folder):
+                path = f"{folder}/{name}"
+                if CONTAINER_ID.search(name) is None:
+                    folders.append(path)
+                elif PODS_FOLDER in path:
+                    found.add(name)
+        return frozenset(found)
+
     def _folder(self, path: str) -> str:
         return f"{self._root}/{_relative(path)}"
 
@@ -147,6 +173,15 @@ def _write(path: str, value: CpuSet) -> None:
         os.write(handle, str(value).encode("ascii"))
     finally:
         os.close(handle)
+
+
+def _folders_in(path: str) -> Iterator[str]:
+    """Yield the names of the folders in a folder; none if it is not there any more."""
+    try:
+        with os.scandir(path) as entries:
+            yield from [one.name for one in entries if one.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
 
 
 def _has_process(folder: str) -> bool:

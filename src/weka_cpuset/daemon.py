@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import assert_never
 
 import nri
-from weka_cpuset import __version__, garbage, instance, presence
+from weka_cpuset import __version__, garbage, instance, presence, silence
 from weka_cpuset.audit import Auditor
 from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.enforced import Cpusets
@@ -42,10 +42,16 @@ runtime drops again and again does not flap: each connect stalls the runtime's w
 
 ABSENT_S = 1.0
 """The longest pause, in seconds, after an attempt that came to nothing: there is no runtime, it
-refuses, or another agent is connected. Such an attempt stalls nobody, and the agent must be
-back soon after the runtime."""
+refuses, has forgotten the agent, or another agent is connected. Such an attempt stalls nobody,
+and the agent must be back soon after the runtime."""
 
-_CHEAP = (nri.ConnectFailed, nri.RegistrationFailed, instance.AnotherInstance, OSError)
+_CHEAP = (
+    nri.ConnectFailed,
+    nri.RegistrationFailed,
+    silence.Forgotten,
+    instance.AnotherInstance,
+    OSError,
+)
 """How such attempts end."""
 
 REPEAT_WARNING_S = 60.0
@@ -101,6 +107,7 @@ class Host:
             other cpus are online.
         read_online: Reads which cpus are online; called each second, so it must be cheap.
         cpusets: What the kernel enforces for each container.
+        list_containers: Lists the containers that have a cgroup, of all pods.
         draw: Returns a random number from 0 up to 1, for the spread of pauses.
         offload: Runs what may hang where it holds up nobody.
     """
@@ -108,16 +115,19 @@ class Host:
     read_topology: Callable[[], Topology]
     read_online: Callable[[], CpuSet]
     cpusets: Cpusets
+    list_containers: Callable[[], frozenset[str]]
     draw: Callable[[], float] = random.random  # jitter, no secret
     offload: Offload = in_thread
 
     @classmethod
     def real(cls, settings: Settings) -> "Host":
         """Return the host that the settings point to."""
+        tree = CpusetTree(settings.cgroups)
         return cls(
             lambda: read_topology(settings.sysfs),
             lambda: read_online(settings.sysfs),
-            CpusetTree(settings.cgroups),
+            tree,
+            tree.containers,
         )
 
 
@@ -199,6 +209,9 @@ class Supervisor:
             self.on_connection(connection)
             self._last_failure = ""
             self._notifier.ready(f"connected to {connection.runtime.name}")
+            if connection.runtime.keeps_failed_sync:
+                host = self._host
+                await silence.wait_called(connection, host.list_containers, host.offload)
             reason = await connection.wait_closed()
             self._notifier.status("connection lost, connecting again")
             if reason is not None:
@@ -255,7 +268,8 @@ class Supervisor:
         now_s = asyncio.get_running_loop().time()
         text = f"{type(error).__name__}: {error}"
         expected = isinstance(
-            error, nri.NriError | instance.AnotherInstance | NotSynchronized | OSError
+            error,
+            nri.NriError | instance.AnotherInstance | NotSynchronized | silence.Forgotten | OSError,
         )
         if text == self._last_failure and now_s - self._last_warning_s < REPEAT_WARNING_S:
             return

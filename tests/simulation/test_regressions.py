@@ -4,8 +4,10 @@ from nodesim.actions import (
     Apply,
     Break,
     Delete,
+    Expect,
     Fault,
     FaultKind,
+    Looked,
     Offline,
     Online,
     Resize,
@@ -104,3 +106,22 @@ def test_resize_of_a_container_that_ended_while_the_agent_connects_leaks_no_cpus
     )
     scenario = Scenario("laptop", actions, runtime="containerd-2.3")
     assert Simulation(scenario).run().violations == ()
+
+
+def test_pods_after_a_report_that_came_too_late_get_their_cpus() -> None:
+    """The runtime kept the connection, and the agent waited for its call for ever."""
+    actions = (
+        Apply((PodSpec("shared", (ContainerSpec("main", Resources(100, 0, MIB, 0)),)),)),
+        Wait(2.0),
+        Break(Fault(FaultKind.DELAY, "SYNCHRONIZE")),
+        RestartAgent(),
+        Wait(600.0),
+        Apply((PodSpec("owner", (ContainerSpec("main", whole(2)),)),)),
+        Wait(6.0),
+        Expect(Looked.CPU_COUNT, "default/owner/main", "2"),
+        Delete(("*",)),
+    )
+    report = Simulation(Scenario("laptop", actions, runtime="containerd-1.7")).run()
+    assert report.violations == ()
+    assert report.passed
+    assert report.reconnects == 1

@@ -284,6 +284,9 @@ class _Arrivals:
     def plugin_left(self, name: str, reason: str) -> None:
         """A plugin is gone."""
 
+    def plugin_forgotten(self, name: str) -> None:
+        """A plugin's connection is kept, and it is never called again."""
+
 
 @contextmanager
 def _failures() -> Iterator[None]:

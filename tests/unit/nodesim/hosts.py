@@ -115,6 +115,7 @@ class Notes:
     events: list[str] = field(default_factory=list)
     mishaps: list[Mishap] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
     exits: list[int] = field(default_factory=list)
     placer: str | None = None
     synchronized: asyncio.Event = field(default_factory=asyncio.Event)
@@ -155,6 +156,10 @@ class Notes:
     def plugin_left(self, name: str, reason: str) -> None:
         """A plugin is gone."""
         self.left.append(f"{name}: {reason}")
+
+    def plugin_forgotten(self, name: str) -> None:
+        """A plugin is never called again."""
+        self.forgotten.append(name)
 
 
 @dataclass

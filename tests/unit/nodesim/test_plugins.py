@@ -109,6 +109,7 @@ def test_a_failed_synchronisation_leaves_a_zombie_on_old_runtimes(kind: str, sta
             assert closed.done() is not stays
             await create(here)
             assert late.heard == []
+            assert here.notes.forgotten == ["late"] * stays
             connection.abort()
             await closed
 

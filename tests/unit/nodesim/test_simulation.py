@@ -39,6 +39,7 @@ from nodesim.runtime import Runtime
 from nodesim.simulation import Simulation
 from nodesim.storm import storm
 from nodesim.workload import ContainerSpec, PodSpec, Resources, RestartPolicy
+from weka_cpuset import silence
 from weka_cpuset.daemon import Agent
 from weka_cpuset.engine import CpuSet
 
@@ -409,6 +410,32 @@ def test_an_agent_that_does_not_come_back_is_found() -> None:
     """At the end it must be connected."""
     report = play(Apply((pod("a"),)), Wait(1), RestartAgent(away_s=DAY_S))
     assert problems(report) == ["0 the agent is not connected"]
+
+
+FORGOTTEN = (
+    Apply((pod("a"),)),
+    Wait(1),
+    Break(Fault(FaultKind.DELAY, "SYNCHRONIZE")),
+    RestartAgent(),
+    Wait(5),
+)
+"""An old runtime keeps the connection of an agent whose report came too late."""
+
+
+def test_an_agent_that_is_forgotten_and_could_not_notice_is_no_failure() -> None:
+    """As long as no container comes or goes it misses nothing."""
+    notes = Notes()
+    assert problems(play(*FORGOTTEN, watch=notes, runtime="containerd-1.7")) == []
+    assert notes.of(EntryKind.AGENT)[-1] == ("agent", "forgotten: its report came too late")
+
+
+def test_an_agent_that_does_not_notice_that_it_is_forgotten_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When a container has come it must be connected."""
+    monkeypatch.setattr(silence, "PATIENCE_S", DAY_S)
+    report = play(*FORGOTTEN, Apply((pod("b"),)), Wait(9), runtime="containerd-1.7")
+    assert "0 the agent is not connected" in problems(report)
 
 
 @pytest.mark.parametrize(

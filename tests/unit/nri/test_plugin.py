@@ -146,6 +146,12 @@ def test_unsolicited_updates_are_not_safe_on_old_runtimes(version: str) -> None:
     assert not RuntimeInfo("containerd", "", version, None, None).unsolicited_updates_are_safe
 
 
+@pytest.mark.parametrize(("timeout_s", "keeps"), [(None, True), (2.0, False)])
+def test_old_runtimes_keep_whom_they_call_no_more(timeout_s: float | None, *, keeps: bool) -> None:
+    """They are those that do not tell how long they wait."""
+    assert RuntimeInfo("containerd", "", "", None, timeout_s).keeps_failed_sync is keeps
+
+
 @pytest.mark.asyncio
 @pytest.mark.looptime
 @pytest.mark.parametrize("replies", [True, False])
@@ -450,6 +456,31 @@ async def test_shutdown_reaches_the_handler() -> None:
         await case.runtime.call(SHUTDOWN, Empty())
         await case.runtime.expect(ReplyReceived)
         assert case.handler.shutdowns == 1
+
+
+@pytest.mark.asyncio
+async def test_first_event_shows_that_the_runtime_calls() -> None:
+    """Configuration and synchronisation do not: a failed one may follow."""
+    async with registering() as case:
+        plugin = await case.registered()
+        waiting = asyncio.ensure_future(plugin.wait_called())
+        await case.runtime.call(SYNCHRONIZE, SynchronizeRequest())
+        await case.runtime.expect(ReplyReceived)
+        await plugin.wait_synchronized()
+        assert not waiting.done()
+        await case.runtime.call(STATE_CHANGE, StateChangeEvent(event=Event.STOP_POD_SANDBOX))
+        await case.runtime.expect(ReplyReceived)
+        await waiting
+
+
+@pytest.mark.asyncio
+async def test_connection_that_ends_before_the_first_event() -> None:
+    """Who waits for a call learns of the end."""
+    async with registering() as case:
+        plugin = await case.registered()
+        case.runtime.sock.close()
+        with pytest.raises(ConnectionLost):
+            await plugin.wait_called()
 
 
 # ---- calls of the plugin ----

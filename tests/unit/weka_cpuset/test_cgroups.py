@@ -95,3 +95,31 @@ def test_what_is_enforced_is_read_back(tmp_path: Path, hierarchy: str) -> None:
     assert tree.read("/kubepods/ID") == (cpus, mems, CpuSet.of(range(2)))
     (group / "cpuset.cpus").write_text("\n")
     assert tree.read("/kubepods/ID").cpus == CpuSet.EMPTY
+
+
+@pytest.mark.parametrize("hierarchy", ["", "cpuset"], ids=["v2", "v1"])
+@pytest.mark.parametrize(
+    ("pods", "names"),
+    [
+        ("kubepods/podU", ("{}", "{}")),
+        ("kubepods.slice/kubepods-podU.slice", ("cri-containerd-{}.scope", "crio-{}.scope")),
+        ("kubelet.slice/kubelet-kubepods.slice/x.slice", ("cri-containerd-{}.scope", "{}")),
+    ],
+)
+def test_containers_of_pods_are_listed_wherever_kubelet_puts_them(
+    tmp_path: Path, hierarchy: str, pods: str, names: tuple[str, str]
+) -> None:
+    """What is below a container, or is none of a pod's, is left out."""
+    root = tmp_path / hierarchy
+    folders = {name.format(number * 64) for name, number in zip(names, "ab", strict=True)}
+    for name in folders:
+        (root / pods / name / ("c" * 64)).mkdir(parents=True)
+    (root / "system.slice" / f"docker-{'d' * 64}.scope").mkdir(parents=True)
+    (root / pods / "cpuset.cpus").touch()
+    (root / "cpuset.cpus").touch()
+    assert CpusetTree(tmp_path).containers() == folders
+
+
+def test_no_containers_are_seen_where_there_is_no_tree(tmp_path: Path) -> None:
+    """An agent that does not see the host's cgroups sees none come and go."""
+    assert CpusetTree(tmp_path / "nowhere").containers() == frozenset()
