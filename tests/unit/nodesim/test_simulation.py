@@ -34,6 +34,7 @@ from nodesim.checker import HOTPLUG_DEADLINE_S
 from nodesim.event_feed import EventFeed
 from nodesim.kernel import CgroupVersion, Kernel
 from nodesim.kubelet import Kubelet, PodWorker
+from nodesim.records import Container
 from nodesim.report import Entry, EntryKind, Report
 from nodesim.runtime import Runtime
 from nodesim.simulation import Simulation
@@ -382,6 +383,23 @@ def test_a_call_that_never_returns_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(simulation, "PATIENCE_S", 20.0)
     monkeypatch.setattr(Runtime, "_remove_sandbox", never)
     report = play(Apply((pod("a"),)), Wait(1), Delete(("*",)))
+    assert problems(report) == ["0 the runtime hangs: calls of the kubelet never return"]
+
+
+def test_what_a_hanging_start_keeps_from_others_is_not_blamed_on_the_agent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The agent cannot know that the owner will never run, and keeps its cpus for it."""
+    right = Runtime._start
+
+    async def start(runtime: Runtime, container: Container) -> None:
+        if "owner" in container.label:
+            await asyncio.Event().wait()
+        await right(runtime, container)
+
+    monkeypatch.setattr(simulation, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(Runtime, "_start", start)
+    report = play(Apply((pod("shared"),)), Wait(1), Apply((pod("owner", 2000),)), Wait(60))
     assert problems(report) == ["0 the runtime hangs: calls of the kubelet never return"]
 
 
