@@ -5,7 +5,7 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weka_cpuset.engine import Cpu, CpuSet, Topology, cost, pick
+from weka_cpuset.engine import Cpu, CpuSet, IntegerDemand, Topology, cost, pick
 from weka_cpuset.engine.relocate import Need, Supply, assign
 
 SMALL = settings(max_examples=150, deadline=None)
@@ -35,7 +35,7 @@ def test_pick_is_optimal(data: st.DataObject, machine: Topology) -> None:
     keep = data.draw(subsets(machine.online)) if data.draw(st.booleans()) else CpuSet.EMPTY
     free = data.draw(subsets(machine.online)) - keep
     count = data.draw(st.integers(0, len(free)))
-    chosen = pick(machine, free, count, keep)
+    chosen = pick(machine, free, IntegerDemand(count + len(keep)), keep)
     assert chosen is not None
     assert keep <= chosen <= free | keep
     best = min(
@@ -57,7 +57,7 @@ def test_assign_finds_a_plan_where_one_exists(data: st.DataObject, machine: Topo
     )
     lacks = data.draw(st.lists(st.integers(1, 2), min_size=1, max_size=3))
     needs = [
-        Need(f"c{index}", CpuSet.EMPTY, number, data.draw(sets))
+        Need(f"c{index}", IntegerDemand(number, data.draw(sets)))
         for index, number in enumerate(lacks)
     ]
     plan = assign(supply, needs)

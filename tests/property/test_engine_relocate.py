@@ -11,6 +11,7 @@ from weka_cpuset.engine import (
     Class,
     CpuSet,
     Create,
+    IntegerDemand,
     Ledger,
     NoMovePlan,
     Outcome,
@@ -49,7 +50,8 @@ def requests(draw: st.DrawFn) -> tuple[Supply, list[Need]]:
         keep = draw(subsets(rest_of_machine, most=2))
         rest_of_machine -= keep
         forbidden = draw(subsets(machine.online)) - keep
-        needs.append(Need(f"c{index}", keep, draw(st.integers(1, 2)), forbidden))
+        demand = IntegerDemand(len(keep) + draw(st.integers(1, 2)), forbidden)
+        needs.append(Need(f"c{index}", demand, keep))
     pool = draw(subsets(rest_of_machine))
     reserved = draw(subsets(pool, most=1))
     # With two lists on 8 cpus the bound on tries (MAX_TRIES) is never reached: 8 + 28 sets.
@@ -91,15 +93,15 @@ def test_one_alone_gets_the_best_that_the_pool_can_spare(
     """Where nobody else needs anything the choice is the cheapest by rule 5."""
     supply, (need, *_) = request
     supply = supply._replace(protected=(), min_shared=0)
-    allowed = supply.free - need.forbidden
     plan = assign(supply, [need])
     prices = [
-        cost(supply.topology, allowed, own, need.keep)
+        cost(supply.topology, supply.free, own, need.keep)
         for (own,) in plans(supply, supply.free, [need])
     ]
     assert (plan is None) == (not prices)
     if plan is not None:
-        assert cost(supply.topology, allowed, plan[need.container_id], need.keep) == min(prices)
+        chosen = plan[need.container_id]
+        assert cost(supply.topology, supply.free, chosen, need.keep) == min(prices)
 
 
 @SMALL
@@ -140,9 +142,9 @@ def test_an_annotated_container_is_refused_only_where_no_plan_exists(
         if one.kind is Class.INTEGER and one.cpus and not one.cpus.isdisjoint(claimed)
     ]
     needs = [
-        Need(one.id, one.cpus - claimed, len(one.cpus & claimed), one.demand.forbidden)
+        Need(one.id, one.demand, one.cpus - claimed)
         for one in victims
-        if one.cpus
+        if one.cpus and isinstance(one.demand, IntegerDemand)
     ]
     reserved = ledger.rules.reserved
     left = ledger.pool - claimed

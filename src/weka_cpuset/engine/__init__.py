@@ -4,11 +4,14 @@ No input or output, no clock, no randomness, no logging, nothing asynchronous: t
 events give the same decisions on a node, in the simulator and in a test.
 """
 
+from weka_cpuset.engine.cost import Cost, cost
 from weka_cpuset.engine.cpuset import MAX_CPU, CpuSet
 from weka_cpuset.engine.decide import Adjustment, Decision, Outcome, decide, siblings_in_question
 from weka_cpuset.engine.demand import (
     CORES_ANNOTATION,
     FORBID_ANNOTATION,
+    NUMA_ANNOTATION,
+    SMT_ANNOTATION,
     AnnotatedDemand,
     Class,
     Classified,
@@ -32,10 +35,14 @@ from weka_cpuset.engine.errors import (
     InvalidCores,
     LedgerBroken,
     NoMovePlan,
+    NotEnoughCores,
     NotEnoughCpus,
     Notice,
+    NotWholeCores,
     PoolWouldRunDry,
     Refusal,
+    SpansLlcs,
+    SpansNodes,
     Starved,
     Unplaced,
 )
@@ -57,7 +64,8 @@ from weka_cpuset.engine.events import (
 from weka_cpuset.engine.explain import CpuExplanation, Explanation, explain, explain_cpu
 from weka_cpuset.engine.ledger import Holding, Ledger, Reported, Rules
 from weka_cpuset.engine.order import CpusetUpdate, Step
-from weka_cpuset.engine.pick import Cost, cost, pick
+from weka_cpuset.engine.pick import pick
+from weka_cpuset.engine.preference import Llc, Numa, Preference, Smt
 from weka_cpuset.engine.rebuild import Rebuilt, rebuild, rehome, reread
 from weka_cpuset.engine.relocate import Move
 from weka_cpuset.engine.topology import Cpu, Node, Topology
@@ -66,6 +74,8 @@ __all__ = [
     "CORES_ANNOTATION",
     "FORBID_ANNOTATION",
     "MAX_CPU",
+    "NUMA_ANNOTATION",
+    "SMT_ANNOTATION",
     "Adjustment",
     "AnnotatedDemand",
     "AnnotationIgnored",
@@ -96,17 +106,22 @@ __all__ = [
     "InvalidCores",
     "Ledger",
     "LedgerBroken",
+    "Llc",
     "Move",
     "NoMovePlan",
     "Node",
+    "NotEnoughCores",
     "NotEnoughCpus",
+    "NotWholeCores",
     "Notice",
+    "Numa",
     "Outcome",
     "Phase",
     "PodFacts",
     "PodRemove",
     "PodStop",
     "PoolWouldRunDry",
+    "Preference",
     "Rebuilt",
     "Refusal",
     "Remove",
@@ -115,6 +130,9 @@ __all__ = [
     "Seen",
     "Settle",
     "SharedDemand",
+    "Smt",
+    "SpansLlcs",
+    "SpansNodes",
     "Starved",
     "Step",
     "Stop",

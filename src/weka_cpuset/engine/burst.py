@@ -58,7 +58,7 @@ def _foreseen(draft: Draft, demand: IntegerDemand, most: int) -> CpuSet:
     most = min(most, len(draft.pool) - -(-len(draft.pool) // POOL_SHARE))
     ahead = CpuSet.EMPTY
     while len(ahead) + demand.count <= most:
-        best = pick(draft.topology, supply.free - demand.forbidden - ahead, demand.count)
+        best = pick(draft.topology, supply.free - ahead, demand)
         if best is None or not supply.leaves_enough(ahead | best):
             break
         ahead |= best

@@ -224,7 +224,8 @@ def _create(ledger: Ledger, event: Create, limit: int | None) -> Decision:
     family = family_of(event.pod, container)
     _give_way(draft, family, container.name)
     siblings = siblings_of(draft, family)
-    found = classify(event.pod, container, ledger.topology, siblings)
+    preference = ledger.rules.preference
+    found = classify(event.pod, container, ledger.topology, siblings, preference)
     if siblings and has_pod_level_limit(event.pod, [container, *siblings]):
         _share_pod_level_limit(draft, family)
     holding = Holding(event.pod, container, found.demand, found.why, None, Phase.CREATED)
@@ -357,7 +358,7 @@ def _judge_again(
     if held.kind is Class.ANNOTATED or held.why is Why.POD_LEVEL:
         return as_before
     try:
-        return classify(pod, container, draft.topology)
+        return classify(pod, container, draft.topology, preference=draft.rules.preference)
     except Refusal:
         return as_before
 

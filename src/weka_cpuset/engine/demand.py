@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from weka_cpuset.engine.cpuset import CpuListError, CpuSet
 from weka_cpuset.engine.errors import AnnotationIgnored, CoresOffline, InvalidCores, Notice
+from weka_cpuset.engine.preference import NO_PREFERENCE, Numa, Preference, Smt
 from weka_cpuset.engine.topology import Topology
 
 CORES_ANNOTATION = "weka.io/cores-ids"
@@ -25,6 +26,12 @@ FORBID_ANNOTATION = "weka.io/forbid-core-ids"
 NO_LIST = "none"
 """Value of an annotation for one container that leaves it out of the list for all."""
 
+SMT_ANNOTATION = "weka.io/smt"
+"""Pod annotation that says how its integer containers use the threads of cores."""
+
+NUMA_ANNOTATION = "weka.io/numa"
+"""Pod annotation that says how its integer containers use nodes."""
+
 SHARES_PER_CPU = 1024
 SHARES_MAX = 262144
 """Where the kubelet's shares saturate: 256 cpus."""
@@ -34,6 +41,7 @@ GUARANTEED_OOM_SCORE = -997
 
 _NO_ANNOTATIONS: Mapping[str, str] = {}
 _LISTS = (CORES_ANNOTATION, FORBID_ANNOTATION)
+_READ = (*_LISTS, SMT_ANNOTATION, NUMA_ANNOTATION)
 _LISTS_OF_CONTAINERS = tuple(f"{annotation}." for annotation in _LISTS)
 
 
@@ -137,10 +145,12 @@ class IntegerDemand:
     Attributes:
         count: How many, at least 1.
         forbidden: Cpus its pod forbids.
+        preference: How they are to lie.
     """
 
     count: int
     forbidden: CpuSet = CpuSet.EMPTY
+    preference: Preference = NO_PREFERENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +187,7 @@ def classify(
     container: ContainerFacts,
     topology: Topology,
     siblings: Sequence[ContainerFacts] = (),
+    preference: Preference = NO_PREFERENCE,
 ) -> Classified:
     """Tell what a container asks for.
 
@@ -186,6 +197,7 @@ def classify(
         container: The container.
         topology: The machine, to check named cpus against.
         siblings: The pod's other live containers, to recognise pod-level resources.
+        preference: How integer containers lie whose pod does not say it.
 
     Returns:
         Its demand, and why.
@@ -200,7 +212,8 @@ def classify(
     forbidden, notices = forbidden_of(pod, container.name)
     why, count = _whole_cpus_of_pod(pod, container, siblings)
     if why is Why.WHOLE_CPUS:
-        return Classified(IntegerDemand(count, forbidden), why, notices)
+        wishes, odd = preference_of(pod, preference)
+        return Classified(IntegerDemand(count, forbidden, wishes), why, (*notices, *odd))
     return Classified(SharedDemand(forbidden), why, notices)
 
 
@@ -216,7 +229,7 @@ def annotation_for(annotation: str, container: str) -> str:
 
 def reads_annotation(annotation: str) -> bool:
     """Tell whether the engine may read an annotation of a pod; it never looks at others."""
-    return annotation in _LISTS or annotation.startswith(_LISTS_OF_CONTAINERS)
+    return annotation in _READ or annotation.startswith(_LISTS_OF_CONTAINERS)
 
 
 def forbidden_of(pod: PodFacts | None, container: str) -> tuple[CpuSet, tuple[Notice, ...]]:
@@ -243,6 +256,36 @@ def forbidden_of(pod: PodFacts | None, container: str) -> tuple[CpuSet, tuple[No
         except CpuListError as error:
             notices = (*notices, AnnotationIgnored(annotation, text, str(error)))
     return CpuSet.EMPTY, notices
+
+
+def preference_of(
+    pod: PodFacts | None, default: Preference
+) -> tuple[Preference, tuple[Notice, ...]]:
+    """Read how a pod wants the cpus of its integer containers to lie.
+
+    Args:
+        pod: The pod, if known.
+        default: What the operator set; the pod's own word goes before it.
+
+    Returns:
+        The preference, and a notice for each annotation that is ignored.
+    """
+    annotations = _NO_ANNOTATIONS if pod is None else pod.annotations
+    smt, numa = default.smt, default.numa
+    notices: list[Notice] = []
+    try:
+        smt = Smt(annotations.get(SMT_ANNOTATION, smt))
+    except ValueError:
+        notices.append(_no_word(SMT_ANNOTATION, annotations[SMT_ANNOTATION], Smt))
+    try:
+        numa = Numa(annotations.get(NUMA_ANNOTATION, numa))
+    except ValueError:
+        notices.append(_no_word(NUMA_ANNOTATION, annotations[NUMA_ANNOTATION], Numa))
+    return Preference(smt, numa, default.llc), tuple(notices)
+
+
+def _no_word(annotation: str, text: str, words: type[Smt] | type[Numa]) -> AnnotationIgnored:
+    return AnnotationIgnored(annotation, text, f"it must be one of {', '.join(words)}")
 
 
 def has_pod_level_limit(pod: PodFacts | None, containers: Sequence[ContainerFacts]) -> bool:

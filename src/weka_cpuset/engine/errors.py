@@ -8,6 +8,10 @@ EngineError
     ├── InvalidCores      its list of cpus is not a usable list (rule 6)
     ├── CoresOffline      it names cpus that do not exist or are offline (rule 6)
     ├── NotEnoughCpus     fewer cpus are free than it asks for
+    ├── NotWholeCores     so many cpus never are whole cores (rule 5)
+    ├── NotEnoughCores    too few cores are wholly free (rule 5)
+    ├── SpansNodes        no node has so many free cpus (rule 5)
+    ├── SpansLlcs         no few enough LLC groups have so many free cpus (rule 5)
     ├── NoMovePlan        the cpus it names are owned, and the owners cannot move (rule 2)
     ├── PoolWouldRunDry   a live shared container would be left without a cpu (rule 4)
     ├── EmptySharedPool   it would run on the pool, and nothing of that is left for it (rule 4)
@@ -37,10 +41,14 @@ __all__ = [
     "InvalidCores",
     "LedgerBroken",
     "NoMovePlan",
+    "NotEnoughCores",
     "NotEnoughCpus",
+    "NotWholeCores",
     "Notice",
     "PoolWouldRunDry",
     "Refusal",
+    "SpansLlcs",
+    "SpansNodes",
     "Starved",
     "Unplaced",
 ]
@@ -162,6 +170,101 @@ class NotEnoughCpus(Refusal):
         return (
             f"it asks for {_counted(self.count)} of its own{more}, and {_free(self.free)}"
             f"{limits}; release cpus or ask for fewer"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class NotWholeCores(Refusal):
+    """An integer container wants whole cores, and so many cpus never are (rule 5).
+
+    Attributes:
+        count: How many cpus it asks for.
+        widths: How many cpus the cores of this machine have, ascending.
+        right: The nearest numbers that are whole cores: below and above, where there are.
+    """
+
+    count: int
+    widths: tuple[int, ...]
+    right: tuple[int, ...]
+
+    def __str__(self) -> str:
+        widths = " or ".join(map(str, self.widths))
+        unit = "cpu" if self.widths == (1,) else "cpus"
+        return (
+            f"it asks for {_counted(self.count)} in whole cores (full-cores), and a core of this "
+            f"machine has {widths} {unit}; ask for {' or '.join(map(str, self.right))}"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class NotEnoughCores(Refusal):
+    """An integer container wants whole cores, and too few are wholly free (rule 5).
+
+    Attributes:
+        count: How many cpus it asks for.
+        whole: The cpus of the cores it could have whole, those it has included.
+        free: All the cpus it could have been given.
+    """
+
+    more_cpus_help: ClassVar[bool] = True
+
+    count: int
+    whole: CpuSet
+    free: CpuSet
+
+    def __str__(self) -> str:
+        cores = f"{self.whole} of the free cpus {self.free}" if self.whole else "none"
+        return (
+            f"it asks for {_counted(self.count)} in whole cores (full-cores), and those that are "
+            f"wholly free are {cores}; release cpus, ask for fewer or allow parts of cores"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class SpansNodes(Refusal):
+    """An integer container wants one NUMA node, and none has so many free cpus (rule 5).
+
+    Attributes:
+        count: How many cpus it asks for.
+        most: How many it could have on one node.
+        size: How many cpus the largest node has.
+    """
+
+    more_cpus_help: ClassVar[bool] = True
+
+    count: int
+    most: int
+    size: int
+
+    def __str__(self) -> str:
+        return (
+            f"it asks for {_counted(self.count)} on one node (numa strict), and can have at most "
+            f"{self.most} on one, of {self.size} on the largest; release cpus, ask for fewer "
+            "or allow several nodes"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class SpansLlcs(Refusal):
+    """An integer container wants few LLC groups, and they have too few free cpus (rule 5).
+
+    Attributes:
+        count: How many cpus it asks for.
+        groups: How many LLC groups that takes on an empty machine.
+        most: How many cpus it could have in so many.
+    """
+
+    more_cpus_help: ClassVar[bool] = True
+
+    count: int
+    groups: int
+    most: int
+
+    def __str__(self) -> str:
+        where = "one LLC group" if self.groups == 1 else f"{self.groups} LLC groups"
+        return (
+            f"it asks for {_counted(self.count)}, which fit into {where} (llc strict), and can "
+            f"have at most {self.most} there; release cpus, ask for fewer or allow more groups"
         )
 
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from weka_cpuset.engine.cost import Cost, cost
 from weka_cpuset.engine.cpuset import CpuSet
-from weka_cpuset.engine.demand import Class
+from weka_cpuset.engine.demand import IntegerDemand
 from weka_cpuset.engine.ledger import Holding, Ledger
-from weka_cpuset.engine.pick import Cost, cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ def explain(ledger: Ledger, container_id: str) -> Explanation | None:
         return None
     cpus = ledger.cpus_of(container_id)
     placement = None
-    if holding.kind is Class.INTEGER:
-        free = (ledger.pool | cpus) - ledger.rules.reserved - holding.demand.forbidden
-        placement = cost(ledger.topology, free, cpus)
+    if isinstance(holding.demand, IntegerDemand) and holding.cpus is not None:
+        free = (ledger.pool | cpus) - ledger.rules.reserved
+        placement = cost(ledger.topology, free, cpus, preference=holding.demand.preference)
     return Explanation(
         holding, cpus, ledger.mems_of(container_id), ledger.told[container_id], placement
     )

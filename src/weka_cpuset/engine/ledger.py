@@ -24,6 +24,7 @@ from weka_cpuset.engine.demand import (
 )
 from weka_cpuset.engine.errors import LedgerBroken
 from weka_cpuset.engine.events import Phase
+from weka_cpuset.engine.preference import NO_PREFERENCE, Preference
 from weka_cpuset.engine.topology import Topology
 
 
@@ -36,11 +37,14 @@ class Rules:
         min_shared: Least size of the pool that requests must leave (`cpus.min_shared`).
         burst_max: How many cpus at most shared containers are taken off ahead, while
             integer containers come in a burst (`cpus.burst_max`); 0: none.
+        preference: How the cpus of integer containers lie whose pod does not say it
+            (`placement`).
     """
 
     reserved: CpuSet = CpuSet.EMPTY
     min_shared: int = 0
     burst_max: int = 32
+    preference: Preference = NO_PREFERENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +286,7 @@ def _broken_holding(ledger: Ledger, one: Holding, cpus: CpuSet) -> Iterator[str]
         case AnnotatedDemand(named):
             if cpus != named:
                 yield f"{one.id} names {named} and owns {cpus}"
-        case IntegerDemand(count, forbidden):
+        case IntegerDemand(count, forbidden, _):
             if len(cpus) != count:
                 yield f"{one.id} asks for {count} cpus and owns {cpus}"
             if not cpus.isdisjoint(forbidden | ledger.rules.reserved):

@@ -1,8 +1,9 @@
 """Give one container what it asks for, moving others where rule 2 says so."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from weka_cpuset.engine.cost import PLACEMENT_TERMS, cost
 from weka_cpuset.engine.cpuset import CpuSet
 from weka_cpuset.engine.demand import (
     AnnotatedDemand,
@@ -20,7 +21,6 @@ from weka_cpuset.engine.draft import Draft
 from weka_cpuset.engine.errors import (
     EmptySharedPool,
     NoMovePlan,
-    NotEnoughCpus,
     Notice,
     PoolWouldRunDry,
     Refusal,
@@ -29,7 +29,8 @@ from weka_cpuset.engine.errors import (
 )
 from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import Holding, recorded_cpus
-from weka_cpuset.engine.pick import PLACEMENT_TERMS, cost, pick
+from weka_cpuset.engine.misfit import misfit
+from weka_cpuset.engine.pick import keepable, pick, shrink
 from weka_cpuset.engine.relocate import Move, Need, Supply, assign
 
 
@@ -80,7 +81,9 @@ def judge(draft: Draft, holding: Holding) -> tuple[Holding, tuple[Notice, ...]]:
         holding = replace(holding, limit_is_own=True)
     try:
         compared = () if holding.limit_is_own else siblings
-        found = classify(holding.pod, holding.container, draft.topology, compared)
+        found = classify(
+            holding.pod, holding.container, draft.topology, compared, draft.rules.preference
+        )
     except Refusal as refusal:
         forbidden, odd = forbidden_of(holding.pod, holding.container.name)
         found = Classified(
@@ -190,39 +193,43 @@ def supply_of(draft: Draft, claimed: CpuSet) -> Supply:
 
 def _choose(draft: Draft, container_id: str, demand: IntegerDemand, keep: CpuSet) -> CpuSet:
     """Choose the cpus of an integer container."""
+    topology, reserved = draft.topology, draft.rules.reserved
     if len(keep) >= demand.count:
-        best = pick(draft.topology, keep, demand.count)
-        if best is None or not supply_of(draft, CpuSet.EMPTY).leaves_enough(best):
+        best = shrink(topology, keep, demand)
+        if best is None:
+            raise misfit(topology, CpuSet.EMPTY, demand, keep, reserved)
+        if not supply_of(draft, CpuSet.EMPTY).leaves_enough(best):
             raise _dry(draft, keep)
         return best
+    keep = keepable(topology, supply_of(draft, keep).free, demand, keep)
     supply = supply_of(draft, keep)
-    missing = demand.count - len(keep)
-    plan = assign(supply, [Need(container_id, keep, missing, demand.forbidden)])
-    allowed = supply.free - demand.forbidden
+    need = Need(container_id, demand, keep)
+    plan = assign(supply, [need])
     if plan is not None:
-        return _off_starting(draft, supply, allowed, keep, plan[container_id])
-    best = pick(draft.topology, allowed, missing)
+        return _off_starting(draft, supply, need, plan[container_id])
+    best = pick(topology, supply.free, demand, keep)
     if best is None:
-        raise NotEnoughCpus(demand.count, missing, allowed, draft.rules.reserved, demand.forbidden)
-    raise _dry(draft, best | keep)
+        raise misfit(topology, supply.free, demand, keep, reserved)
+    raise _dry(draft, best)
 
 
-def _off_starting(
-    draft: Draft, supply: Supply, allowed: CpuSet, keep: CpuSet, best: CpuSet
-) -> CpuSet:
+def _off_starting(draft: Draft, supply: Supply, need: Need, best: CpuSet) -> CpuSet:
     """Prefer cpus that no starting container is on, where that costs nothing by rule 5.
 
     An update that takes a container off cpus while it starts can be lost; it is then on
     them until it is told again after its start.
     """
     starting = _cpus_of_starting(draft)
-    if starting.isdisjoint(best - keep):
+    if starting.isdisjoint(best - need.keep):
         return best
-    other = pick(draft.topology, allowed - starting, len(best) - len(keep), keep)
-    if other is None or not supply.leaves_enough(other - keep):
+    other = pick(draft.topology, supply.free - starting, need.demand, need.keep)
+    if other is None or not supply.leaves_enough(other - need.keep):
         return best
-    costs = [cost(draft.topology, allowed, one, keep)[:PLACEMENT_TERMS] for one in (other, best)]
-    return other if costs[0] == costs[1] else best
+    costs = [
+        cost(draft.topology, supply.free, one, need.keep, need.demand.preference)
+        for one in (other, best)
+    ]
+    return other if costs[0][:PLACEMENT_TERMS] == costs[1][:PLACEMENT_TERMS] else best
 
 
 def _cpus_of_starting(draft: Draft) -> CpuSet:
@@ -241,7 +248,7 @@ def _make_way(draft: Draft, claimed: CpuSet) -> list[Move]:
         if one.kind is Class.INTEGER and one.cpus and not one.cpus.isdisjoint(claimed)
     ]
     supply = supply_of(draft, claimed)
-    needs = [_need(one, claimed) for one in victims]
+    needs = [need for one in victims for need in _needs(supply, one, claimed)]
     plan = assign(supply, needs)
     if plan is None:
         if assign(supply._replace(protected=(), min_shared=0), needs) is None:
@@ -254,9 +261,11 @@ def _make_way(draft: Draft, claimed: CpuSet) -> list[Move]:
     return moves
 
 
-def _need(one: Holding, claimed: CpuSet) -> Need:
-    cpus = one.cpus or CpuSet.EMPTY
-    return Need(one.id, cpus - claimed, len(cpus & claimed), one.demand.forbidden)
+def _needs(supply: Supply, one: Holding, claimed: CpuSet) -> Iterator[Need]:
+    """Tell what a container lacks once claimed cpus are gone."""
+    if isinstance(one.demand, IntegerDemand) and one.cpus is not None:
+        keep = keepable(supply.topology, supply.free, one.demand, one.cpus - claimed)
+        yield Need(one.id, one.demand, keep)
 
 
 def _no_way(victims: list[Holding], claimed: CpuSet, free: CpuSet) -> NoMovePlan:

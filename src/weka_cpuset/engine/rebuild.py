@@ -26,12 +26,7 @@ from weka_cpuset.engine.demand import (
     Why,
 )
 from weka_cpuset.engine.draft import Draft
-from weka_cpuset.engine.errors import (
-    DuplicateContainer,
-    NotEnoughCpus,
-    Notice,
-    Starved,
-)
+from weka_cpuset.engine.errors import DuplicateContainer, Notice, Starved
 from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import (
     Holding,
@@ -41,8 +36,9 @@ from weka_cpuset.engine.ledger import (
     family_of,
     recorded_cpus,
 )
+from weka_cpuset.engine.misfit import misfit
 from weka_cpuset.engine.order import CpusetUpdate
-from weka_cpuset.engine.pick import pick
+from weka_cpuset.engine.pick import keepable, shrink
 from weka_cpuset.engine.place import give_pool, judge, note_record, supply_of
 from weka_cpuset.engine.relocate import Move, Need, assign
 from weka_cpuset.engine.tell import tell_due
@@ -271,15 +267,20 @@ def _judged(
 
 def _place_integers(draft: Draft, holdings: Sequence[Holding]) -> list[Notice]:
     """Let integer containers keep what they can, and serve together those that lack cpus."""
-    lacking: list[tuple[Holding, Need]] = []
+    lacking: list[tuple[Holding, IntegerDemand, CpuSet]] = []
     for one, demand in _by_claim(draft, holdings):
         has = recorded_cpus(one.container, draft.topology)
         keep = _kept(draft, demand, has)
         draft.put(replace(one, cpus=keep))
         if len(keep) < demand.count:
-            missing = demand.count - len(keep)
-            lacking.append((one, Need(one.id, keep, missing, demand.forbidden)))
-    return _serve(draft, lacking, _left(draft, holdings))
+            lacking.append((one, demand, keep))
+    needs: list[tuple[Holding, Need]] = []
+    for one, demand, has in lacking:
+        keep = keepable(draft.topology, supply_of(draft, CpuSet.EMPTY).free, demand, has)
+        if keep != has:
+            draft.put(replace(one, cpus=keep))
+        needs.append((one, Need(one.id, demand, keep)))
+    return _serve(draft, needs, _left(draft, holdings))
 
 
 def _by_claim(draft: Draft, holdings: Iterable[Holding]) -> Iterator[tuple[Holding, IntegerDemand]]:
@@ -321,7 +322,7 @@ def _kept(draft: Draft, demand: IntegerDemand, has: CpuSet) -> CpuSet:
         keep, supply = usable, supply._replace(min_shared=0)
     else:
         # It has been on the pool, or has asked for more before.
-        keep = pick(draft.topology, usable, demand.count) or CpuSet.EMPTY
+        keep = shrink(draft.topology, usable, demand) or CpuSet.EMPTY
     return keep if supply.leaves_enough(keep) else CpuSet.EMPTY
 
 
@@ -342,16 +343,12 @@ def _serve(draft: Draft, lacking: list[tuple[Holding, Need]], left: CpuSet) -> l
             for one, _ in waiting:
                 draft.put(replace(one, cpus=plan[one.id]))
             break
-        one, need = waiting.pop()
+        # One that finds nothing even alone is in nobody's way.
+        hopeless = (entry for entry in waiting if assign(supply, [entry[1]]) is None)
+        one, need = next(hopeless, waiting[-1])
+        waiting.remove((one, need))
         draft.take_out(one.id)
-        allowed = supply.free - need.forbidden
-        refusal = NotEnoughCpus(
-            len(need.keep) + need.lacks,
-            need.lacks,
-            allowed,
-            draft.rules.reserved,
-            need.forbidden,
-        )
+        refusal = misfit(draft.topology, supply.free, need.demand, need.keep, draft.rules.reserved)
         notices += give_pool(draft, one, refusal)
     return notices
 

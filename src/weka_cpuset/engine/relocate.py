@@ -11,7 +11,8 @@ from itertools import chain, combinations, islice
 from typing import NamedTuple
 
 from weka_cpuset.engine.cpuset import CpuSet
-from weka_cpuset.engine.pick import pick
+from weka_cpuset.engine.demand import IntegerDemand
+from weka_cpuset.engine.pick import fits, pick
 from weka_cpuset.engine.topology import Topology
 
 MAX_TRIES = 64
@@ -37,15 +38,23 @@ class Need(NamedTuple):
 
     Attributes:
         container_id: The container.
-        keep: The cpus it has and keeps.
-        lacks: How many more it needs.
-        forbidden: Cpus it must not get.
+        demand: What it asks for.
+        keep: The cpus it has and keeps (see `pick.keepable`).
     """
 
     container_id: str
-    keep: CpuSet
-    lacks: int
-    forbidden: CpuSet
+    demand: IntegerDemand
+    keep: CpuSet = CpuSet.EMPTY
+
+    @property
+    def lacks(self) -> int:
+        """How many more cpus it needs."""
+        return self.demand.count - len(self.keep)
+
+    @property
+    def forbidden(self) -> CpuSet:
+        """Cpus it must not get."""
+        return self.demand.forbidden
 
 
 class Supply(NamedTuple):
@@ -122,11 +131,13 @@ def _serve(topology: Topology, free: CpuSet, needs: Sequence[Need]) -> dict[str,
     )
     while waiting:
         need = waiting.pop(0)
-        best = pick(topology, free - need.forbidden, need.lacks, need.keep)
+        best = pick(topology, free, need.demand, need.keep)
         rest = None if best is None else _match(free - best, waiting)
         if best is None or rest is None:
             # The best cpus for this one starve another; the matching is a way that does not.
             best, rest = need.keep | match[need.container_id], match
+            if not fits(topology, best, need.demand, need.keep):
+                return None
         plan[need.container_id] = best
         free -= best
         match = rest

@@ -13,10 +13,14 @@ from weka_cpuset.engine import (
     InvalidCores,
     LedgerBroken,
     NoMovePlan,
+    NotEnoughCores,
     NotEnoughCpus,
     Notice,
+    NotWholeCores,
     PoolWouldRunDry,
     Refusal,
+    SpansLlcs,
+    SpansNodes,
     Starved,
     Unplaced,
 )
@@ -42,6 +46,13 @@ NONE = CpuSet.EMPTY
             NotEnoughCpus(4, 2, ONE, NONE, NONE),
             ["4 cpus of its own, 2 more than it has, and 1 cpu is free: 1;"],
         ),
+        (NotWholeCores(3, (2,), (2, 4)), ["3 cpus", "has 2 cpus", "ask for 2 or 4"]),
+        (NotWholeCores(1, (2, 4), (2,)), ["1 cpu ", "has 2 or 4 cpus", "ask for 2"]),
+        (NotEnoughCores(4, TWO, ONE | TWO), ["4 cpus", "2-3 of the free cpus 1-3"]),
+        (NotEnoughCores(4, NONE, ONE), ["4 cpus", "wholly free are none"]),
+        (SpansNodes(4, 3, 8), ["4 cpus on one node", "at most 3", "8 on the largest"]),
+        (SpansLlcs(4, 1, 3), ["4 cpus", "one LLC group", "at most 3"]),
+        (SpansLlcs(9, 2, 7), ["9 cpus", "2 LLC groups", "at most 7"]),
         (NoMovePlan(ONE, ("c1", "c2"), TWO), ["cpus 1", "c1, c2", "2 cpus are free: 2-3"]),
         (PoolWouldRunDry(("c1",), 0, TWO), ["2-3", "c1"]),
         (PoolWouldRunDry((), 2, TWO), ["2-3", "below 2 cpus", "cpus.min_shared"]),
@@ -60,7 +71,7 @@ def test_refusals(error: Refusal, words: list[str]) -> None:
 def test_only_what_more_cpus_would_cure_makes_the_agent_look_for_dead_holders() -> None:
     """A wrong annotation stays wrong, however many cpus become free."""
     hopeless = {one for one in Refusal.__subclasses__() if not one.more_cpus_help}
-    assert hopeless == {InvalidCores, CoresOffline}
+    assert hopeless == {InvalidCores, CoresOffline, NotWholeCores}
 
 
 @pytest.mark.parametrize(

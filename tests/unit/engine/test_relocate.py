@@ -1,7 +1,7 @@
 """Relocate: joint plans, all or nothing."""
 
 from tests.machines import LAPTOP, flat
-from weka_cpuset.engine import CpuSet
+from weka_cpuset.engine import CpuSet, IntegerDemand
 from weka_cpuset.engine.relocate import Need, Supply, assign
 
 NONE = CpuSet.EMPTY
@@ -13,7 +13,8 @@ def _supply(free: str, rest: str = "", protected: tuple[str, ...] = (), least: i
 
 
 def _need(name: str, lacks: int, forbidden: str = "", keep: str = "") -> Need:
-    return Need(name, CpuSet.parse(keep), lacks, CpuSet.parse(forbidden))
+    kept = CpuSet.parse(keep)
+    return Need(name, IntegerDemand(lacks + len(kept), CpuSet.parse(forbidden)), kept)
 
 
 def test_keeps_and_adds() -> None:
