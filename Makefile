@@ -4,7 +4,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test lint unit property integration simulation e2e bench generate clean
+.PHONY: help setup demo test lint unit property integration simulation e2e nightly bench generate clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /  \1: /p' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ unit: setup ## Tests of each module
 property: setup ## State machines and properties against slow obvious models
 	$(PYTEST) tests/property
 	$(BIN)/python fuzz/fuzz_session.py --rounds 2000 --seed 1
+
+nightly: setup ## The same with 20,000 examples for each property that does not say how many
+	HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout 7200 tests/property
 
 integration: setup ## The daemon against a small runtime over a real socket
 	$(PYTEST) tests/integration

@@ -7,8 +7,11 @@ from hypothesis import settings
 
 # Elsewhere each run looks at other examples; where a change is judged, all see the same.
 settings.register_profile("ci", derandomize=True)
+settings.register_profile("nightly", max_examples=20_000, deadline=None)
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
+if profile := os.environ.get("HYPOTHESIS_PROFILE"):
+    settings.load_profile(profile)
 
 
 def pytest_configure() -> None:

@@ -319,7 +319,12 @@ class Agent:
     ) -> None:
         self._topology = host.read_topology()
         self._dry_run = settings.dry_run
-        rules = Rules(settings.cpus.reserved, settings.cpus.min_shared, settings.cpus.burst_max)
+        rules = Rules(
+            settings.cpus.reserved,
+            settings.cpus.min_shared,
+            settings.cpus.burst_max,
+            settings.placement.preference,
+        )
         self.handlers = Handlers(self._topology, rules, dry_run=settings.dry_run, recorder=recorder)
         self._supervisor = Supervisor(settings.nri, endpoint, self.handlers, host, notifier)
         self.handlers.is_dead = host.cpusets.is_dead

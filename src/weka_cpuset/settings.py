@@ -16,7 +16,7 @@ import msgspec
 import yaml
 
 from nri import BadIdentity, Identity
-from weka_cpuset.engine import CpuListError, CpuSet
+from weka_cpuset.engine import CpuListError, CpuSet, Llc, Numa, Preference, Smt
 
 MAX_FILE_BYTES = 1 << 20
 """A settings file larger than this is refused unread: ours has a dozen short keys."""
@@ -165,6 +165,30 @@ class CpuSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class PlacementSettings:
+    """How the cpus of integer containers lie whose pod does not say it (placement rule 5)."""
+
+    smt: Smt = Smt.PREFER_SIBLINGS
+    """`prefer-siblings`: whole cores where possible. `full-cores`: whole cores or a refusal, for
+    code that must not feel or fear who runs beside it. `spread`: one thread per core as far as
+    possible, for code that fills a core by itself."""
+
+    numa: Numa = Numa.PACK
+    """`pack`: as few nodes as possible. `spread`: as many cpus on one of these as on the other,
+    for threads that wait for each other, and for memory bandwidth. `strict`: one node or a
+    refusal, for what must never wait for the memory of another node."""
+
+    llc: Llc = Llc.PREFER
+    """`prefer`: as few LLC groups as possible. `strict`: no more of them than the request takes
+    on an empty machine, or a refusal, for threads that work on the same data."""
+
+    @property
+    def preference(self) -> Preference:
+        """The same in the engine's words."""
+        return Preference(self.smt, self.numa, self.llc)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SettleSettings:
     """How what no reply could carry is brought to running containers."""
 
@@ -216,6 +240,7 @@ class Settings:
 
     nri: NriSettings = NriSettings()
     cpus: CpuSettings = CpuSettings()
+    placement: PlacementSettings = PlacementSettings()
     settle: SettleSettings = SettleSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
@@ -338,6 +363,15 @@ TABLE: tuple[Setting, ...] = (
         "WEKA_CPUSET_BURST_MAX",
         "--burst-max",
     ),
+    Setting(
+        "placement.smt",
+        _typed(Smt),
+        "prefer-siblings, full-cores or spread",
+        "WEKA_CPUSET_SMT",
+        "--smt",
+    ),
+    Setting("placement.numa", _typed(Numa), "pack, spread or strict", "WEKA_CPUSET_NUMA", "--numa"),
+    Setting("placement.llc", _typed(Llc), "prefer or strict", "WEKA_CPUSET_LLC", "--llc"),
     Setting("settle.way", _typed(Way), "auto, cgroup, update or reply", None, "--settle-way"),
     Setting("audit.interval_s", _typed(_Seconds), "seconds from 0.01 to 3600"),
     Setting(

@@ -94,7 +94,13 @@ def test_every_refusal_says_its_kind(kind: type[Refusal]) -> None:
     """Refusals are told apart by their class and fields, not by their text."""
     types = typing.get_type_hints(kind)
     hints = {one.name: types[one.name] for one in dataclasses.fields(kind)}  # type: ignore[arg-type]  # each is a dataclass
-    values = {CpuSet: CpuSet.of([1, 2]), str: "text", int: 2, tuple[str, ...]: ("one",)}
+    values = {
+        CpuSet: CpuSet.of([1, 2]),
+        str: "text",
+        int: 2,
+        tuple[str, ...]: ("one",),
+        tuple[int, ...]: (1,),
+    }
     plain = to_plain(kind(**{name: values[one] for name, one in hints.items()}))
     assert isinstance(plain, dict)
     assert kind.__name__ == plain[KIND_KEY]
