@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tools.apt import NoArchive, apt_command, run
+
 CACHE: Final = Path(__file__).resolve().parents[2] / ".cache" / "packages"
-KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-OS_RELEASE: Final = Path("/etc/os-release")
-FETCH_TIMEOUT_S: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +57,6 @@ class PackageError(Exception):
         return f"cannot get the Debian packages {names}: {self.reason}"
 
 
-class NoArchive(Exception):
-    """No apt source of this machine serves the release that it runs."""
-
-    def __init__(self, release: str) -> None:
-        super().__init__(release)
-        self.release = release
-
-    def __str__(self) -> str:
-        return f"no apt source of this machine serves {self.release}/main"
-
-
 def fetch(packages: Iterable[Package] = ALL) -> None:
     """Makes sure that the packages are unpacked in the cache; needs no network if they are.
 
@@ -96,61 +84,9 @@ def _download(packages: list[Package], folder: Path) -> None:
     apt = apt_command(folder, {package.suite for package in packages})
     for package in packages:
         before = set(folder.glob("*.deb"))
-        _run([*apt, "download", f"{package.name}/{package.suite}"], folder)
+        run([*apt, "download", f"{package.name}/{package.suite}"], folder)
         (archive,) = set(folder.glob("*.deb")) - before
         _unpack(package, archive)
-
-
-def apt_command(folder: Path, suites: Iterable[str]) -> list[str]:
-    """An `apt-get` that knows these suites of the machine's own archive, lists updated.
-
-    Args:
-        folder: Where its state is kept; empty.
-        suites: Code names such as `trixie`.
-
-    Returns:
-        The start of a command line.
-
-    Raises:
-        NoArchive: the machine's apt has no source for its own release.
-        CalledProcessError: apt failed.
-    """
-    for name in ("lists/partial", "cache/archives/partial"):
-        (folder / name).mkdir(parents=True)
-    (folder / "archive.sources").write_text(_source_of(suites))
-    settings = {
-        "Dir::Etc::sourcelist": str(folder / "archive.sources"),
-        "Dir::Etc::sourceparts": "-",
-        "Dir::Etc::preferences": "-",
-        "Dir::Etc::preferencesparts": "-",
-        "Dir::State::lists": str(folder / "lists"),
-        "Dir::Cache": str(folder / "cache"),
-        "Acquire::Languages": "none",
-        "APT::Sandbox::User": "root",
-    }
-    apt = ["apt-get", "-qq", *(f"-o{key}={value}" for key, value in settings.items())]
-    _run([*apt, "update"], folder)
-    return apt
-
-
-def _source_of(suites: Iterable[str]) -> str:
-    """An apt source for some suites, at the archive the machine itself uses."""
-    release = _machine_release()
-    lines = _run(
-        ["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)"], Path("/")
-    ).splitlines()
-    prefix = f"{release} main "
-    uris = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
-    if not uris:
-        raise NoArchive(release)
-    named = " ".join(sorted(suites))
-    return f"Types: deb\nURIs: {uris[0]}\nSuites: {named}\nComponents: main\nSigned-By: {KEYRING}\n"
-
-
-def _machine_release() -> str:
-    """The code name of the Debian release this machine runs, such as `bookworm`."""
-    pairs = (line.partition("=") for line in OS_RELEASE.read_text().splitlines())
-    return {key: value.strip('"') for key, _, value in pairs}.get("VERSION_CODENAME", "unknown")
 
 
 def _unpack(package: Package, archive: Path) -> None:
@@ -159,7 +95,7 @@ def _unpack(package: Package, archive: Path) -> None:
     name, version, machine = archive.stem.split("_")
     target = CACHE / f"{name}_{version.rpartition('%3a')[2]}_{machine}"
     unpacked = archive.with_suffix("")
-    _run(["dpkg-deb", "-x", str(archive), str(unpacked)], CACHE)
+    run(["dpkg-deb", "-x", str(archive), str(unpacked)], CACHE)
     _check_libraries(package, unpacked)
     if not target.exists():
         unpacked.rename(target)
@@ -175,13 +111,6 @@ def _check_libraries(package: Package, folder: Path) -> None:
         lacking = [line.strip() for line in result.stdout.splitlines() if "not found" in line]
         if lacking:
             raise PackageError([package], f"{program.name} needs {'; '.join(lacking)}")
-
-
-def _run(command: list[str], folder: Path) -> str:
-    result = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=True, timeout=FETCH_TIMEOUT_S
-    )
-    return result.stdout
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.e2e.packages import FETCH_TIMEOUT_S, NoArchive, apt_command
+from tools.apt import FETCH_TIMEOUT_S, NoArchive, apt_command
 
 SUITE: Final = "trixie"
 LIBRARIES: Final = "usr/lib/x86_64-linux-gnu"
