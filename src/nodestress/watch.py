@@ -29,9 +29,12 @@ PASSES_MAX = 50
 class Repeated:
     """Does something again and again on a thread of its own, within a `with` block.
 
+    It rests for at least as long as that took, so that on a slow node the watching does not
+    become the load.
+
     Args:
         do: What is done. If it raises, no more is done, and the error is raised at the end.
-        interval_s: How long to wait in between, in seconds.
+        interval_s: How long to wait in between at least, in seconds.
     """
 
     def __init__(self, do: Callable[[], None], interval_s: float) -> None:
@@ -58,8 +61,11 @@ class Repeated:
 
     def _run(self) -> None:
         try:
-            while not self._stop.wait(self._interval_s):
+            rest_s = self._interval_s
+            while not self._stop.wait(rest_s):
+                began_s = time.monotonic()
                 self._do()
+                rest_s = max(self._interval_s, time.monotonic() - began_s)
         except BaseException as error:  # noqa: BLE001  # raised again by __exit__
             self._error = error
 

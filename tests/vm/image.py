@@ -158,6 +158,8 @@ def _furnish(root: Path) -> None:
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
+    # Every pod gets a copy of it.
+    (root / "etc/resolv.conf").write_text("")
     for file in GUEST.iterdir():
         if file.is_file():
             shutil.copy(file, root / "opt/node")

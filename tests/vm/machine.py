@@ -263,28 +263,31 @@ class Machine:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_for("QEMU to start", lambda: self._is_up(socket_path))
-        self._qmp = Qmp(socket_path, QMP_TIMEOUT_S)
+        self._qmp = wait_for("QEMU to start", lambda: self._connect_qmp(socket_path))
         told = self.qmp.run("human-monitor-command", **{"command-line": "info usernet"})
         # Protocol[State] FD SourceAddress Port DestAddress Port ...
         rows = re.findall(r"HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", told)
         self._ports = {int(inner): int(outer) for outer, inner in rows}
 
-    def _is_up(self, socket_path: Path) -> bool:
+    def _connect_qmp(self, path: Path) -> Qmp | None:
+        """QEMU's control channel, once it is there."""
+        self._check_alive()
+        try:
+            return Qmp(path, QMP_TIMEOUT_S)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+
+    def _check_alive(self) -> None:
         assert self._process is not None
         if self._process.poll() is not None:
             said = (self._folder / "qemu.log").read_text()
             raise MachineFailed(f"QEMU ended: {said}", self.console_tail())
-        return socket_path.exists()
 
     def _status(self) -> str:
         return str(self.qmp.run("query-status")["status"])
 
     def _answers_scripts(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            said = (self._folder / "qemu.log").read_text()
-            raise MachineFailed(f"it ended: {said}", self.console_tail())
+        self._check_alive()
         with suppress(OSError):
             return b"RC 0" in self._exchange(SCRIPTS, b"true", 5.0)
         return False

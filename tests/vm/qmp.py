@@ -24,12 +24,19 @@ class Qmp:
     Args:
         path: The socket; QEMU listens on it.
         timeout_s: How long one command may take, in seconds.
+
+    Raises:
+        OSError: nobody listens there (yet).
     """
 
     def __init__(self, path: Path, timeout_s: float) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout_s)
-        self._socket.connect(str(path))
+        try:
+            self._socket.connect(str(path))
+        except OSError:
+            self._socket.close()
+            raise
         self._file = self._socket.makefile("rw")
         self._file.readline()  # the greeting
         self.run("qmp_capabilities")
