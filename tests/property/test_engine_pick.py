@@ -1,20 +1,69 @@
-"""Pick and relocate against exhaustive search on small machines."""
+"""Pick against exhaustive search: no choice is cheaper by rule 5, whatever the preference."""
 
-from itertools import combinations
+from itertools import chain, combinations, groupby
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from weka_cpuset.engine import Cpu, CpuSet, IntegerDemand, Topology, cost, pick
-from weka_cpuset.engine.relocate import Need, Supply, assign
+from tests.property.brute import MOST, PREFERENCES, best, odd, regular
+from tests.property.effort import EXAMPLES
+from weka_cpuset.engine import Cpu, CpuSet, IntegerDemand, Preference, Topology, cost, pick
 
-SMALL = settings(max_examples=150, deadline=None)
+NONE = CpuSet.EMPTY
+EXHAUSTIVE = 6 if EXAMPLES <= 500 else 8
+"""Up to how many cpus every free set of every machine is tried."""
+
+MOST_FREE = 12 if EXAMPLES <= 500 else MOST
+"""How many cpus are free at most where not all is tried: 12 cpus have 924 sets of 6."""
+
+KINDS = {
+    size: tuple(group)
+    for size, group in groupby(
+        sorted(chain(regular(MOST), odd()), key=lambda one: len(one.online)),
+        key=lambda one: len(one.online),
+    )
+}
+"""All machines of up to 16 cpus, by their size."""
+
+
+def assert_best(topology: Topology, free: CpuSet, demand: IntegerDemand, keep: CpuSet) -> None:
+    """Assert that the engine chooses as well as trying everything does."""
+    chosen = pick(topology, free, demand, keep)
+    expected = best(topology, free, demand, keep)
+    assert (chosen is None) == (expected is None)
+    if chosen is not None:
+        assert cost(topology, free, chosen, keep, demand.preference) == expected
+        assert keep <= chosen <= (free - demand.forbidden) | keep
+
+
+@pytest.mark.parametrize("size", range(1, EXHAUSTIVE + 1))
+@pytest.mark.parametrize(
+    "preference", PREFERENCES, ids=lambda one: "-".join((one.smt, one.numa, one.llc))
+)
+def test_nothing_cheaper_exists_on_small_machines(size: int, preference: Preference) -> None:
+    """On every machine, whatever is free and asked for, the choice is the cheapest."""
+    for topology in KINDS[size]:
+        for number in range(1, size + 1):
+            for free in map(CpuSet.of, combinations(topology.online, number)):
+                for count in range(1, number + 1):
+                    assert_best(topology, free, IntegerDemand(count, NONE, preference), NONE)
+
+
+def subsets(cpus: CpuSet, least: int = 0, most: int | None = None) -> st.SearchStrategy[CpuSet]:
+    """Draw a subset; of the empty set only itself."""
+    if not cpus:
+        return st.just(NONE)
+    ids = st.frozensets(st.sampled_from(list(cpus)), min_size=max(0, least), max_size=most)
+    return ids.map(CpuSet.of)
 
 
 @st.composite
 def machines(draw: st.DrawFn) -> Topology:
-    """Draw a machine of up to 9 cpus with any grouping, nested or not."""
-    ids = draw(st.lists(st.integers(0, 15), min_size=1, max_size=9, unique=True))
+    """Draw a machine of up to 16 cpus: of a kind that exists, or of any grouping at all."""
+    if draw(st.booleans()):
+        return draw(st.sampled_from(KINDS[draw(st.integers(EXHAUSTIVE + 1, MOST))]))
+    ids = draw(st.lists(st.integers(0, 4095), min_size=1, max_size=9, unique=True))
     level = st.one_of(st.none(), st.integers(0, 2))
     cpus = [
         Cpu(one, draw(st.integers(0, 4)), draw(level), draw(level), draw(st.integers(0, 1)))
@@ -23,63 +72,38 @@ def machines(draw: st.DrawFn) -> Topology:
     return Topology.build(cpus)
 
 
-def subsets(cpus: CpuSet) -> st.SearchStrategy[CpuSet]:
-    """Draw a subset."""
-    return st.frozensets(st.sampled_from(list(cpus))).map(CpuSet.of)
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data(), machines(), st.sampled_from(PREFERENCES))
+def test_nothing_cheaper_exists(
+    data: st.DataObject, topology: Topology, preference: Preference
+) -> None:
+    """No other choice of the same size is cheaper, with forbidden cpus and those kept."""
+    keep = data.draw(subsets(topology.online, most=4)) if data.draw(st.booleans()) else NONE
+    forbidden = data.draw(subsets(topology.online)) if data.draw(st.booleans()) else NONE
+    taken = data.draw(subsets(topology.online, least=len(topology.online) - MOST_FREE))
+    free = topology.online - taken - keep
+    room = len(free - forbidden)
+    assume(room > 0)
+    count = data.draw(st.integers(1, room))
+    assert_best(topology, free, IntegerDemand(len(keep) + count, forbidden, preference), keep)
 
 
-@SMALL
-@given(st.data(), machines())
-def test_pick_is_optimal(data: st.DataObject, machine: Topology) -> None:
-    """No other choice of the same size is cheaper by rule 5."""
-    keep = data.draw(subsets(machine.online)) if data.draw(st.booleans()) else CpuSet.EMPTY
-    free = data.draw(subsets(machine.online)) - keep
-    count = data.draw(st.integers(0, len(free)))
-    chosen = pick(machine, free, IntegerDemand(count + len(keep)), keep)
-    assert chosen is not None
-    assert keep <= chosen <= free | keep
-    best = min(
-        cost(machine, free, CpuSet.of(one) | keep, keep) for one in combinations(free, count)
-    )
-    assert cost(machine, free, chosen, keep) == best
+@settings(max_examples=100, deadline=None)
+@given(st.data(), machines(), st.sampled_from(PREFERENCES))
+def test_what_is_enough_stays(
+    data: st.DataObject, topology: Topology, preference: Preference
+) -> None:
+    """A container that has as many cpus as it asks for keeps them, however they lie."""
+    keep = data.draw(subsets(topology.online))
+    demand = IntegerDemand(len(keep), NONE, preference)
+    assert pick(topology, topology.online - keep, demand, keep) == keep
 
 
-@SMALL
-@given(st.data(), machines())
-def test_assign_finds_a_plan_where_one_exists(data: st.DataObject, machine: Topology) -> None:
-    """Brute force finds a plan exactly when the engine does, and the engine's keeps the rules."""
-    pool = data.draw(subsets(machine.online))
-    reserved = data.draw(subsets(machine.online)) if data.draw(st.booleans()) else CpuSet.EMPTY
-    sets = subsets(machine.online)
-    protected = [one for one in data.draw(st.lists(sets, max_size=3)) if not pool <= one]
-    supply = Supply(
-        machine, pool - reserved, pool & reserved, protected, data.draw(st.integers(0, 2))
-    )
-    lacks = data.draw(st.lists(st.integers(1, 2), min_size=1, max_size=3))
-    needs = [
-        Need(f"c{index}", IntegerDemand(number, data.draw(sets)))
-        for index, number in enumerate(lacks)
-    ]
-    plan = assign(supply, needs)
-    assert (plan is not None) == _can_serve(supply, supply.free, needs)
-    if plan is None:
-        return
-    taken = CpuSet.EMPTY
-    for need in needs:
-        own = plan[need.container_id]
-        assert len(own) == need.lacks
-        assert own <= supply.free - need.forbidden
-        assert own.isdisjoint(taken)
-        taken |= own
-    assert supply.leaves_enough(taken)
-
-
-def _can_serve(supply: Supply, free: CpuSet, needs: list[Need]) -> bool:
-    """Try everything."""
-    if not needs:
-        return supply.leaves_enough(supply.free - free)
-    allowed = free - needs[0].forbidden
-    return any(
-        _can_serve(supply, free - CpuSet.of(one), needs[1:])
-        for one in combinations(allowed, needs[0].lacks)
-    )
+@settings(max_examples=100, deadline=None)
+@given(st.data(), machines(), st.sampled_from(PREFERENCES))
+def test_more_than_is_free_is_never_found(
+    data: st.DataObject, topology: Topology, preference: Preference
+) -> None:
+    """A demand for more cpus than are free finds none."""
+    free = data.draw(subsets(topology.online))
+    assert pick(topology, free, IntegerDemand(len(free) + 1, NONE, preference)) is None
