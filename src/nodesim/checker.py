@@ -365,7 +365,8 @@ class Checker:
 
     def _is_starved(self, one: Tenant) -> bool:
         """Tell whether owners that nobody could refuse have taken all that one could use."""
-        if self._online & ~self._owned & ~one.forbidden & ~self._around.promised().mask:
+        free = self._online & ~self._owned & ~one.forbidden
+        if free and free & ~self._around.promised().mask:
             return False
         return self._has_misplaced()
 

@@ -408,22 +408,17 @@ class Host:
 
     def promised(self) -> CpuSet:
         """Return the cpus of owners that have not got them yet, or whose end was not told yet."""
+        ledger = self.agent.ledger
         promised = CpuSet.EMPTY
         for one in self.runtime.containers:
             if one.phase is Phase.CREATED and not one.stop_told and one.cpus:
                 demand = kubernetes.demand_of(one.sandbox.spec, one.spec, self.online)
                 if _class_of(demand) is not Class.SHARED:
                     promised |= CpuSet.parse(one.cpus)
-            else:
+            elif ledger is not None and (held := ledger.holding(one.id)) is not None:
                 # Of one that runs, an update may have been lost.
-                promised |= self._held(one.id)
+                promised |= held.cpus or CpuSet.EMPTY
         return promised
-
-    def _held(self, container_id: str) -> CpuSet:
-        """Return the cpus that a container owns until the agent is told of its end."""
-        ledger = self.agent.ledger
-        holding = ledger.holding(container_id) if ledger is not None else None
-        return CpuSet.EMPTY if holding is None or holding.cpus is None else holding.cpus
 
     def shares(self, container_id: str) -> bool:
         """Tell whether the agent says that it found no place for an integer container.
