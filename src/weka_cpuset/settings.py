@@ -16,6 +16,7 @@ import msgspec
 import yaml
 
 from nri import BadIdentity, Identity
+from weka_cpuset.address import Address
 from weka_cpuset.engine import CpuListError, CpuSet, Llc, Numa, Preference, Smt
 
 MAX_FILE_BYTES = 1 << 20
@@ -235,6 +236,30 @@ class RecordSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Where the agent shows its state and metrics."""
+
+    listen: str = "127.0.0.1:17099"
+    """A host and a port, or the path of a socket; empty: nowhere. The port is none that the
+    exporters of Prometheus (9100 to 9999), Kubernetes or Linux give to anybody."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """How the last decisions are kept for `weka-cpuset journal`."""
+
+    entries: int = 1000
+    """How many of them are kept in memory: some 500 bytes each."""
+
+    file: str = ""
+    """The file to write them to; empty: none. Its older part is in a second file with the same
+    name and `.1`."""
+
+    max_bytes: int = 16 << 20
+    """How many bytes both files together may have: room for some 50,000 decisions."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of the agent, by group."""
 
@@ -245,6 +270,8 @@ class Settings:
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     record: RecordSettings = RecordSettings()
+    http: HttpSettings = HttpSettings()
+    journal: JournalSettings = JournalSettings()
 
     sysfs: Path = Path("/sys")
     """Where sysfs is mounted."""
@@ -318,6 +345,12 @@ def _identity(name: str, index: str) -> Identity:
         raise ValueError(name, index) from error
 
 
+def _listen(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise ValueError(raw)
+    return str(Address.parse(raw)) if raw else ""
+
+
 def _path(raw: object) -> Path:
     if not isinstance(raw, str) or not raw.startswith("/") or "\0" in raw:
         raise ValueError(raw)
@@ -326,6 +359,8 @@ def _path(raw: object) -> Path:
 
 _Seconds = typing.Annotated[float, msgspec.Meta(ge=0.01, le=3600)]
 _RecordBytes = typing.Annotated[int, msgspec.Meta(ge=4 << 20, le=1 << 40)]
+_JournalBytes = typing.Annotated[int, msgspec.Meta(ge=64 << 10, le=1 << 40)]
+_Entries = typing.Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 _Count = typing.Annotated[int, msgspec.Meta(ge=0, le=8192)]
 
 TABLE: tuple[Setting, ...] = (
@@ -387,6 +422,16 @@ TABLE: tuple[Setting, ...] = (
     Setting("log.file", _typed(str), "a path, or nothing for standard error", None, "--log-file"),
     Setting("record.file", _typed(str), "a path, or nothing for no recording", None, "--record"),
     Setting("record.max_bytes", _typed(_RecordBytes), "bytes from 4194304 to 1099511627776"),
+    Setting(
+        "http.listen",
+        _listen,
+        "host:port, the absolute path of a socket, or nothing for no HTTP",
+        "WEKA_CPUSET_HTTP_LISTEN",
+        "--http-listen",
+    ),
+    Setting("journal.entries", _typed(_Entries), "a whole number from 0 to 100000"),
+    Setting("journal.file", _typed(str), "a path, or nothing for no file", None, "--journal"),
+    Setting("journal.max_bytes", _typed(_JournalBytes), "bytes from 65536 to 1099511627776"),
     Setting("sysfs", _path, "an absolute path of a folder", None, "--sysfs"),
     Setting("cgroups", _path, "an absolute path of a folder", None, "--cgroups"),
     Setting("dry_run", _typed(bool), "true or false", "WEKA_CPUSET_DRY_RUN", "--dry-run"),
