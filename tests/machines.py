@@ -72,10 +72,12 @@ SERVER = grid(packages=2, nodes=1, llcs=2, cores=4, threads=2)
 
 
 def pod(name: str, *, guaranteed: bool = False, **annotations: str) -> PodFacts:
-    """Make a pod. Annotations are named `cores` and `forbid`."""
+    """Make a pod. Annotations are named `cores`, `forbid`, `smt` and `numa`."""
     keys: Mapping[str, str] = {
         "cores": "weka.io/cores-ids",
         "forbid": "weka.io/forbid-core-ids",
+        "smt": "weka.io/smt",
+        "numa": "weka.io/numa",
     }
     return PodFacts(
         id=f"pod-{name}",

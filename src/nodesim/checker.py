@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from nodesim.report import VIOLATIONS_MAX, Violation
 from nodesim.tenant import Newcomer, Surroundings, Tenant, both_annotated
 from weka_cpuset.engine import (
+    NO_PREFERENCE,
     AnnotatedDemand,
     CpuSet,
     Demand,
@@ -62,6 +63,7 @@ class Checker:
         self._online = online.mask
         self._reserved = rules.reserved.mask
         self._min_shared = rules.min_shared
+        self._preference = rules.preference
         self._around = surroundings
         self._tenants: dict[str, Tenant] = {}
         self._owners: dict[str, Tenant] = {}
@@ -392,13 +394,16 @@ class Checker:
 
         An integer container need not get a cpu that others must keep: one for each set of
         cpus that shared containers forbid, and `min_shared` more. Fewer may do, so what is
-        not plain can be possible all the same. For annotated containers nothing is plain.
+        not plain can be possible all the same. For annotated containers nothing is plain, nor
+        for those that mind how their cpus lie.
         """
         pool = self._online & ~self._owned
         match demand:
             case SharedDemand(forbidden):
                 return bool(pool & ~forbidden.mask)
-            case IntegerDemand(count, forbidden):
+            case IntegerDemand(count, forbidden, preference):
+                if {preference, self._preference} != {NO_PREFERENCE}:
+                    return False
                 free = pool & ~self._reserved & ~forbidden.mask
                 sharing = (one for one in self._tenants.values() if one.id not in self._owners)
                 kept = len({one.forbidden for one in sharing}) + self._min_shared

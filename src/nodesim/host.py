@@ -105,7 +105,11 @@ class Host:
         self._topology = topology = self.machine.topology()
         memory_nodes = CpuSet.of(node.id for node in self.machine.nodes if node.has_memory)
         self.kernel = Kernel(topology.online, memory_nodes, scenario.cgroup, self.machine.present)
-        rules = Rules(self._settings.cpus.reserved, self._settings.cpus.min_shared)
+        rules = Rules(
+            self._settings.cpus.reserved,
+            self._settings.cpus.min_shared,
+            preference=self._settings.placement.preference,
+        )
         self.checker = Checker(topology.online, rules, self)
         self.faults = Faults(self._struck)
         self.log = LogLines(lambda: self.now_s)

@@ -17,12 +17,17 @@ from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, Qos, Resourc
 from weka_cpuset.engine import (
     CORES_ANNOTATION,
     FORBID_ANNOTATION,
+    NUMA_ANNOTATION,
+    SMT_ANNOTATION,
     AnnotatedDemand,
     CpuListError,
     CpuSet,
     Demand,
     IntegerDemand,
+    Numa,
+    Preference,
     SharedDemand,
+    Smt,
 )
 
 PERIOD_US = 100_000
@@ -277,8 +282,15 @@ def demand_of(pod: PodSpec, container: ContainerSpec, online: CpuSet) -> Demand 
     # With resources of the pod itself, containers share a limit that belongs to none of them.
     own = qos_of(pod) is Qos.GUARANTEED and pod.resources is None
     if own and count >= 1 and not rest:
-        return IntegerDemand(count, forbidden)
+        return IntegerDemand(count, forbidden, _preference(pod))
     return SharedDemand(forbidden)
+
+
+def _preference(pod: PodSpec) -> Preference:
+    """Return how a pod wants its cpus to lie; words that do not exist say nothing."""
+    smt = {str(one): one for one in Smt}.get(pod.annotations.get(SMT_ANNOTATION, ""))
+    numa = {str(one): one for one in Numa}.get(pod.annotations.get(NUMA_ANNOTATION, ""))
+    return Preference(smt or Smt.PREFER_SIBLINGS, numa or Numa.PACK)
 
 
 def _text(pod: PodSpec, annotation: str, container: ContainerSpec) -> str | None:

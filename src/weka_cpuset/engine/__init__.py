@@ -65,7 +65,7 @@ from weka_cpuset.engine.explain import CpuExplanation, Explanation, explain, exp
 from weka_cpuset.engine.ledger import Holding, Ledger, Reported, Rules
 from weka_cpuset.engine.order import CpusetUpdate, Step
 from weka_cpuset.engine.pick import pick
-from weka_cpuset.engine.preference import Llc, Numa, Preference, Smt
+from weka_cpuset.engine.preference import NO_PREFERENCE, Llc, Numa, Preference, Smt
 from weka_cpuset.engine.rebuild import Rebuilt, rebuild, rehome, reread
 from weka_cpuset.engine.relocate import Move
 from weka_cpuset.engine.topology import Cpu, Node, Topology
@@ -74,6 +74,7 @@ __all__ = [
     "CORES_ANNOTATION",
     "FORBID_ANNOTATION",
     "MAX_CPU",
+    "NO_PREFERENCE",
     "NUMA_ANNOTATION",
     "SMT_ANNOTATION",
     "Adjustment",
