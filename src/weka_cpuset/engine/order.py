@@ -84,6 +84,7 @@ def order(
     limit: int | None = None,
     leaving: CpuSet = CpuSet.EMPTY,
     keeping: CpuSet = CpuSet.EMPTY,
+    pool: CpuSet = CpuSet.EMPTY,
 ) -> Ordered:
     """Order updates.
 
@@ -94,6 +95,8 @@ def order(
             updates; nobody gets them now.
         keeping: All cpus that the container at hand may have until then; no owner gets
             them now, shared containers may.
+        pool: Cpus that no owner has once all is done. Who waits on cpus that it does not own
+            can wait there.
 
     Returns:
         The updates and what remains.
@@ -116,7 +119,7 @@ def order(
         _move(movers, _held(losers + newcomers) | leaving | keeping, steps)
         if len(steps) == before:
             # Owners that wait for the container at hand only have to wait for its turn.
-            progress = not keeping and _park(movers, parked, steps)
+            progress = not keeping and _park(movers, parked, pool - leaving, steps)
     _take_own(newcomers, CpuSet.EMPTY, steps)
     owned = _owned(movers + parked)
     finished &= _grow(growers, owned | leaving, limit, steps)
@@ -221,7 +224,7 @@ def _move(movers: list[Change], taken: CpuSet, steps: _Steps) -> None:
                 served = True
 
 
-def _park(movers: list[Change], parked: list[Change], steps: _Steps) -> bool:
+def _park(movers: list[Change], parked: list[Change], pool: CpuSet, steps: _Steps) -> bool:
     """Let one of several owners that wait for each other leave what it does not want.
 
     That happens when a container turns out to be annotated or integer after it has run on
@@ -230,6 +233,7 @@ def _park(movers: list[Change], parked: list[Change], steps: _Steps) -> bool:
     Returns:
         Whether one could.
     """
+    unowned = pool - _owned(movers + parked)
     # An integer container that has no more than it wants would run on less for a while.
     for one in sorted(movers, key=lambda one: (one.kind is Class.INTEGER, -len(one.told))):
         wanted = CpuSet.EMPTY
@@ -238,6 +242,9 @@ def _park(movers: list[Change], parked: list[Change], steps: _Steps) -> bool:
         # Where nobody is sure of anything, what was told is the best that is known.
         has = one.sure or one.told
         room = (one.wants & has) or has - wanted
+        if not room and one.kind is Class.ANNOTATED:
+            # It does not own what it has, so it is as well off on the pool.
+            room = unowned - wanted
         if room and room != one.may:
             steps.append((one.container_id, room, Step.SHRINK))
             movers.remove(one)

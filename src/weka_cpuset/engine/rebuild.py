@@ -40,7 +40,7 @@ from weka_cpuset.engine.misfit import misfit
 from weka_cpuset.engine.order import CpusetUpdate
 from weka_cpuset.engine.pick import keepable, shrink
 from weka_cpuset.engine.place import give_pool, judge, note_record, supply_of
-from weka_cpuset.engine.relocate import Move, Need, assign
+from weka_cpuset.engine.relocate import Move, Need, Supply, assign
 from weka_cpuset.engine.tell import tell_due
 from weka_cpuset.engine.topology import Topology
 
@@ -337,8 +337,7 @@ def _serve(draft: Draft, lacking: list[tuple[Holding, Need]], left: CpuSet) -> l
     while waiting:
         supply = supply_of(draft, CpuSet.EMPTY)
         needs = [need for _, need in waiting]
-        narrow = supply._replace(free=supply.free - left, rest=supply.rest | (supply.free & left))
-        plan = assign(narrow, needs) or assign(supply, needs)
+        plan = _off(left, supply, needs)
         if plan is not None:
             for one, _ in waiting:
                 draft.put(replace(one, cpus=plan[one.id]))
@@ -351,6 +350,17 @@ def _serve(draft: Draft, lacking: list[tuple[Holding, Need]], left: CpuSet) -> l
         refusal = misfit(draft.topology, supply.free, need.demand, need.keep, draft.rules.reserved)
         notices += give_pool(draft, one, refusal)
     return notices
+
+
+def _off(left: CpuSet, supply: Supply, needs: Sequence[Need]) -> dict[str, CpuSet] | None:
+    """Serve needs, with as few as possible of the cpus that other owners leave."""
+    avoided = supply.free & left
+    while True:
+        narrow = supply._replace(free=supply.free - avoided, rest=supply.rest | avoided)
+        plan = assign(narrow, needs)
+        if plan is not None or not avoided:
+            return plan
+        avoided -= CpuSet.of([avoided.lowest])
 
 
 def _moves(draft: Draft, holdings: Iterable[Holding]) -> tuple[Move, ...]:

@@ -127,7 +127,7 @@ def tell(
 
 
 def _tell(draft: Draft, what: Due, limit: int | None, leaving: CpuSet, keeping: CpuSet) -> Ordered:
-    ordered = order(what.changes, limit, leaving, keeping)
+    ordered = order(what.changes, limit, leaving, keeping, draft.pool)
     for container_id, cpus, _ in ordered.steps:
         draft.tell(container_id, cpus)
     draft.settled = ordered.finished and what.complete
