@@ -17,7 +17,8 @@ from typing import overload
 
 import nri
 from nri import Event, messages
-from weka_cpuset import translate
+from weka_cpuset import decision_log, translate
+from weka_cpuset.decided import Decided, decided_on, placed_late, rebuilt_on
 from weka_cpuset.engine import (
     CpuSet,
     CpusetUpdate,
@@ -43,7 +44,6 @@ from weka_cpuset.engine import (
     siblings_in_question,
 )
 from weka_cpuset.engine import Event as EngineEvent
-from weka_cpuset.event_fields import fields_of
 from weka_cpuset.latency import Latency
 from weka_cpuset.logs import Fields
 from weka_cpuset.questions import Enforced, Happened, Machine, Question, Report, ask
@@ -77,18 +77,6 @@ DEAD_READS_MAX = 256
 """How many cgroups are looked at, at most, before a container is refused for lack of cpus: a
 read takes some ten microseconds, so all together some milliseconds."""
 
-_MESSAGES = {
-    Outcome.PLACED: "Placed container %s",
-    Outcome.UNCHANGED: "Kept container %s",
-    Outcome.RELEASED: "Released container %s",
-    Outcome.ADOPTED: "Adopted container %s",
-    Outcome.STARTED: "Started container %s",
-    Outcome.REFUSED: "Refused container %s",
-}
-
-_QUIET = frozenset({Outcome.NOTHING, Outcome.SETTLED, Outcome.STARTED})
-"""Outcomes that change nothing for anybody; logged for debugging only."""
-
 
 class Handlers:
     """Implements `nri.PluginHandler` with the placement engine.
@@ -119,6 +107,8 @@ class Handlers:
             ledger before it: the kernel has it once the runtime has come to that part.
         on_request: Called when a request comes. The runtime asks one thing at a time, so it
             has done all that was replied before.
+        on_decided: Called with what each decision has changed, once the answer is made.
+        on_answered: Called with the name of each request and the seconds its answer took.
         latency: How long the runtime waited for answers.
         rivals: Who else sets cpusets.
         growth_per_reply: How many shared containers may grow with a reply. A settler that
@@ -140,6 +130,8 @@ class Handlers:
         self.on_burst: Callable[[], None] = _nobody
         self.is_dead: Callable[[str], bool] = _never
         self.on_told: Callable[[Collection[str], Ledger], None] = _tell_nobody
+        self.on_decided: Callable[[Decided], None] = _ignore
+        self.on_answered: Callable[[str, float], None] = _take_no_time
         self.growth_per_reply = GROWTH_PER_REPLY
         self.latency = Latency()
         self.rivals = Rivals()
@@ -172,6 +164,9 @@ class Handlers:
             "us": _us_since(started_ns),
         }
         log.warning("Other cpus are online %s", Fields(fields))
+        self.on_decided(
+            rebuilt_on("Hotplug", before, rebuilt, _us_since(started_ns), of_machine=True)
+        )
         self.on_unsettled()
 
     def configure(self, request: messages.ConfigureRequest) -> int:
@@ -201,7 +196,7 @@ class Handlers:
             ],
             reads_kernel,
         )
-        rebuilt = self._ask(report)
+        before, rebuilt = self.ledger, self._ask(report)
         self.unread, self.unverified = reads_kernel, not reads_kernel
         if reads_kernel:
             self.on_urgent()
@@ -224,6 +219,7 @@ class Handlers:
                 }
             ),
         )
+        self.on_decided(rebuilt_on("Synchronize", before, rebuilt, _us_since(started_ns)))
         return [] if self._dry_run else translate.update_messages(rebuilt.updates)
 
     def create_container(
@@ -318,6 +314,7 @@ class Handlers:
     def answered(self, method: nri.Method, took_s: float) -> None:
         """Count how long an answer took; warn if it came too near to the deadline."""
         self.latency.note(took_s)
+        self.on_answered(method.name, took_s)
         if took_s >= self._slow_s:
             self.latency.slow += 1
             # The rest was spent before the handler, on the event loop, or on the messages.
@@ -339,7 +336,12 @@ class Handlers:
             settle: Whether it is calm, and who is within reach.
             growth: How many containers at most may grow; None: all.
         """
-        return () if self._dry_run else self._ask(Happened(settle, growth)).updates
+        if self._dry_run:
+            return ()
+        before, decision = self.ledger, self._ask(Happened(settle, growth))
+        for one in placed_late(before, decision):
+            self.on_decided(one)
+        return decision.updates
 
     def doubt(self, container_ids: Collection[str], may: Mapping[str, CpuSet]) -> None:
         """Take note that containers may not have what they were told.
@@ -406,7 +408,9 @@ class Handlers:
         for notice in decision.notices:
             self._warn(name, notice)
         self._decided_us, self._updates = _us_since(started_ns), len(decision.updates)
-        self._log(name, subject, before, decision, self._decided_us)
+        decided = decided_on(name, subject, before, decision, self._decided_us)
+        decision_log.write(decided)
+        self.on_decided(decided)
         if decision.refusal is not None and not self._dry_run:
             raise nri.Refusal(str(decision.refusal))
         return decision
@@ -438,7 +442,9 @@ class Handlers:
             held = (self.ledger.holding(one) for one in dead)
             labels = ", ".join(one.label for one in held if one is not None)
             log.info("Released containers without a process %s", Fields({"containers": labels}))
-            self._ask(Happened(Dead(frozenset(dead))))
+            before, decision = self.ledger, self._ask(Happened(Dead(frozenset(dead))))
+            for one in dead:
+                self.on_decided(decided_on("Dead", one, before, decision))
             self.on_unsettled()
         return bool(dead)
 
@@ -456,31 +462,20 @@ class Handlers:
             self.released |= answer.outcome is Outcome.RELEASED
         return answer
 
-    def _log(self, name: str, subject: str, before: Ledger, decision: Decision, us: int) -> None:
-        removal = name == "RemoveContainer"
-        quiet = decision.outcome in _QUIET and not removal
-        level = (
-            logging.WARNING
-            if decision.refusal is not None
-            else logging.DEBUG
-            if quiet
-            else logging.INFO
-        )
-        if not log.isEnabledFor(level):
-            return
-        message = (
-            "Removing container %s"
-            if removal
-            else _MESSAGES.get(decision.outcome, "Handled event %s")
-        )
-        log.log(level, message, Fields(fields_of(name, subject, before, decision) | {"us": us}))
-
     def _warn(self, name: str, notice: Notice) -> None:
         log.warning("%s: %s", name, notice)
 
 
 def _nobody() -> None:
     """Do nothing: nobody listens."""
+
+
+def _ignore(decided: Decided) -> None:
+    """Do nothing: nobody tells of decisions."""
+
+
+def _take_no_time(request: str, took_s: float) -> None:
+    """Do nothing: nobody counts by request."""
 
 
 def _never(path: str) -> bool:  # noqa: ARG001  # nobody can tell

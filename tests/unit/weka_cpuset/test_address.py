@@ -1,5 +1,7 @@
 """Addresses: hosts with ports, and paths of sockets."""
 
+import re
+
 import pytest
 
 from weka_cpuset.address import Address
@@ -21,10 +23,10 @@ def test_reads_what_it_writes(text: str, address: Address) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "80", ":80", "host", "host:", "host:0", "host:65536", "::1:80", "a/b:80", "host:²", "[]:1"],
+    ["", "80", ":80", "a", "a:", "a:0", "a:65536", "::1:80", "a/b:80", "a:²", "[]:1"],
 )
 def test_refuses_everything_else(text: str) -> None:
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError, match=re.escape(text)):
         Address.parse(text)
 
 
