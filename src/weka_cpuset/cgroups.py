@@ -98,19 +98,25 @@ class CpusetTree:
     def containers(self) -> frozenset[str]:
         """List the containers of pods that have a cgroup; empty where the tree cannot be read.
 
+        A pod's first folder is that of its sandbox, and may be its only one for as long as an
+        image is pulled: it is left out while it is alone.
+
         Returns:
-            The names of their folders, the pods' own containers included.
+            The names of their folders, those of sandboxes that have company included.
         """
-        found = set()
+        found: set[str] = set()
         folders = [self._root]
         while folders:
             folder = folders.pop()
+            inside = set()
             for name in _folders_in(folder):
                 path = f"{folder}/{name}"
                 if CONTAINER_ID.search(name) is None:
                     folders.append(path)
                 elif PODS_FOLDER in path:
-                    found.add(name)
+                    inside.add(name)
+            if len(inside) > 1:
+                found |= inside
         return frozenset(found)
 
     def _folder(self, path: str) -> str:

@@ -123,3 +123,15 @@ def test_containers_of_pods_are_listed_wherever_kubelet_puts_them(
 def test_no_containers_are_seen_where_there_is_no_tree(tmp_path: Path) -> None:
     """An agent that does not see the host's cgroups sees none come and go."""
     assert CpusetTree(tmp_path / "nowhere").containers() == frozenset()
+
+
+def test_an_image_that_is_pulled_slowly_is_no_container_without_a_word(tmp_path: Path) -> None:
+    """A sandbox that waits for its first container is not taken for one the runtime hides.
+
+    The agent connected again to a healthy runtime when a pod's image took long to pull.
+    """
+    pod, sandbox, container = tmp_path / "kubepods/podU", "a" * 64, "b" * 64
+    (pod / sandbox).mkdir(parents=True)
+    assert CpusetTree(tmp_path).containers() == frozenset()
+    (pod / container).mkdir()
+    assert CpusetTree(tmp_path).containers() == {sandbox, container}
