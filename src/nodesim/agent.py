@@ -46,7 +46,14 @@ class AgentProcess:
         # The agent's jitter is part of the simulation: the same each time.
         draw = Random(0).random  # noqa: S311  # jitter
         self._host = Host(
-            read_topology, lambda: kernel.online, kernel, kernel.containers, draw, at_once
+            read_topology,
+            lambda: kernel.online,
+            kernel,
+            kernel.containers,
+            draw=draw,
+            offload=at_once,
+            clock=_simulated_s,
+            now_s=_simulated_s,
         )
         self._on_end = on_end
         self._agent: Agent | None = None
@@ -109,6 +116,11 @@ class AgentProcess:
         error = None if task.cancelled() else task.exception()
         self._on_end(f"{type(error).__name__}: {error}" if error else "without an error")
         asyncio.get_running_loop().call_later(RESTART_S, self.start)
+
+
+def _simulated_s() -> float:
+    """Return the simulated time, in seconds since the simulation's start."""
+    return asyncio.get_running_loop().time()
 
 
 class LogLines(logging.Handler):

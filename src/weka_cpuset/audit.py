@@ -42,6 +42,7 @@ class AuditStatus:
         looks: How many times all containers were read back.
         reads: How many containers were read.
         differences: How often a container had other cpus or nodes than it was told.
+        found: How many containers had so in the last look at all of them.
         overlaps: How often one was found on cpus that another one owns.
         overlap_s: Container-seconds of that; the whole time since the container was last
             looked at counts, so it is an upper bound.
@@ -52,6 +53,7 @@ class AuditStatus:
     looks: int = 0
     reads: int = 0
     differences: int = 0
+    found: int = 0
     overlaps: int = 0
     overlap_s: float = 0.0
     narrowed: tuple[str, ...] = ()
@@ -174,6 +176,7 @@ class Auditor:
         self._narrowed = {one: at for one, at in self._narrowed.items() if ledger.holding(one)}
         self.status.looks += 1
         self.status.unreadable = unreadable
+        self.status.found = self._lines
         self.status.narrowed = tuple(self._narrowed.values())
 
     def _look_at(self, container_id: str) -> bool:

@@ -13,6 +13,7 @@ import logging
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import assert_never
 
@@ -24,7 +25,9 @@ from weka_cpuset.enforced import Cpusets
 from weka_cpuset.engine import CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
+from weka_cpuset.journal.memory import Journal
 from weka_cpuset.logs import Fields
+from weka_cpuset.observer import Observer
 from weka_cpuset.offload import Offload, in_thread
 from weka_cpuset.record.recorder import Recorder
 from weka_cpuset.settings import NriSettings, Settings
@@ -32,6 +35,7 @@ from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.settler import Settler
 from weka_cpuset.sysfs import read_online, read_topology
 from weka_cpuset.systemd import Notifier
+from weka_cpuset.uptime import Uptime
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +114,8 @@ class Host:
         list_containers: Lists the containers that have a cgroup, of all pods.
         draw: Returns a random number from 0 up to 1, for the spread of pauses.
         offload: Runs what may hang where it holds up nobody.
+        clock: Returns a time in seconds that only rises.
+        now_s: Returns the time of day, in seconds since 1970.
     """
 
     read_topology: Callable[[], Topology]
@@ -118,6 +124,8 @@ class Host:
     list_containers: Callable[[], frozenset[str]]
     draw: Callable[[], float] = random.random  # jitter, no secret
     offload: Offload = in_thread
+    clock: Callable[[], float] = time.monotonic
+    now_s: Callable[[], float] = time.time
 
     @classmethod
     def real(cls, settings: Settings) -> "Host":
@@ -144,6 +152,7 @@ class Supervisor:
 
     Attributes:
         on_connection: Called with each synchronized connection, and with None at its end.
+        uptime: Since when there is a connection, or none.
     """
 
     def __init__(
@@ -155,6 +164,7 @@ class Supervisor:
         notifier: Notifier,
     ) -> None:
         self.on_connection: Callable[[nri.PluginConnection | None], None] = _ignore
+        self.uptime = Uptime(host.clock)
         self._config = config
         self._endpoint = endpoint
         self._handlers = handlers
@@ -206,6 +216,8 @@ class Supervisor:
             self._report_registered(connection)
             await self._wait_synchronized(connection)
             held.callback(self.on_connection, None)
+            held.callback(self.uptime.down)
+            self.uptime.up(connection.runtime)
             self.on_connection(connection)
             self._last_failure = ""
             self._notifier.ready(f"connected to {connection.runtime.name}")
@@ -266,7 +278,7 @@ class Supervisor:
     def _report(self, error: Exception) -> None:
         """Log the end of a connection: at once when it is news, else once a minute."""
         now_s = asyncio.get_running_loop().time()
-        text = f"{type(error).__name__}: {error}"
+        text = self.uptime.problem = f"{type(error).__name__}: {error}"
         expected = isinstance(
             error,
             nri.NriError | instance.AnotherInstance | NotSynchronized | silence.Forgotten | OSError,
@@ -304,6 +316,10 @@ class Agent:
         handlers: Answers the runtime's events; has the ledger.
         settler: Brings to containers what no reply could carry; has a status.
         auditor: Reads back what the kernel enforces; has a status.
+        observer: Counts what the handlers do; has the journal.
+        host: What it touches of its host.
+        dry_run: Whether it changes nothing.
+        started_s: When it was made, in seconds since 1970.
 
     Raises:
         TopologyUnreadable: The machine does not say which cpus it has.
@@ -317,8 +333,10 @@ class Agent:
         notifier: Notifier,
         recorder: Recorder | None = None,
     ) -> None:
+        self.host = host
+        self.started_s = host.now_s()
         self._topology = host.read_topology()
-        self._dry_run = settings.dry_run
+        self.dry_run = settings.dry_run
         rules = Rules(
             settings.cpus.reserved,
             settings.cpus.min_shared,
@@ -326,6 +344,9 @@ class Agent:
             settings.placement.preference,
         )
         self.handlers = Handlers(self._topology, rules, dry_run=settings.dry_run, recorder=recorder)
+        self.observer = Observer(Journal(settings.journal.entries, host.now_s), host.now_s)
+        self.handlers.on_decided = self.observer.decided
+        self.handlers.on_answered = self.observer.answered
         self._supervisor = Supervisor(settings.nri, endpoint, self.handlers, host, notifier)
         self.handlers.is_dead = host.cpusets.is_dead
         in_flight = InFlight(self.handlers)
@@ -340,6 +361,11 @@ class Agent:
             self.settler.verify = self.auditor.look
         self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology, host.offload)
 
+    @property
+    def uptime(self) -> Uptime:
+        """Since when there is a connection to the runtime, or none."""
+        return self._supervisor.uptime
+
     async def work(self) -> None:
         """Keep the plugin registered and its containers settled, until cancelled.
 
@@ -352,7 +378,7 @@ class Agent:
             "settler": self.settler.run(),
             "hotplug": self._hotplug.run(),
         }
-        if not self._dry_run:
+        if not self.dry_run:
             work["audit"] = self.auditor.run()
         tasks = [asyncio.create_task(task, name=name) for name, task in work.items()]
         try:

@@ -1,0 +1,1 @@
+"""The journal: the last decisions that have changed something, with before and after."""
