@@ -1,11 +1,12 @@
 """Run all benches: `python -m bench`."""
 
-from bench import audit, containerd, handler, latency, receive, record, startup
+from bench import audit, containerd, handler, latency, placement, receive, record, startup
 
 handler.report()
 record.report()
 receive.report()
 audit.report()
+placement.report()
 startup.report()
 containerd.report()
 latency.report()

@@ -167,18 +167,18 @@ class Search:
             # What is inside costs at least the odd thread; the mirrored ids take off < 1.
             if (entry + partial << self._width) - (1 << self._width) >= best:
                 break
-            best = min(best, self._price(level, groups[index], count))
+            inside = self._inside(level, groups[index], count)
+            best = min(best, (entry << self._width) + inside)
         return best
 
     def _spread(self, level: int, groups: Sequence[tuple[CpuSet, int]], count: int) -> list[int]:
         """Price the best splits over several groups, each with its least useful share."""
-        best = [0] + [self._never] * count
+        best = [0]
         for group, least in groups:
-            base = self._price(level, group, 0)
             shares = range(max(least, 1), min(self._room(group), count) + 1)
-            options = [(0, base)] + [(share, self._price(level, group, share)) for share in shares]
-            best = _add(best, options, self._never)
-        return best
+            options = [(share, self._price(level, group, share)) for share in (0, *shares)]
+            best = _add(best, options, count, self._never)
+        return best + [self._never] * (count + 1 - len(best))
 
     def _entry(self, level: int, group: CpuSet, count: int) -> int:
         """Give the terms of using a group at all, not shifted."""
@@ -189,27 +189,34 @@ class Search:
         return terms
 
     def _price(self, level: int, group: CpuSet, count: int) -> int:
-        """Price the best `count` cpus inside one group, the use of the group included."""
+        """Price the best `count` cpus inside one of several groups, its use included."""
         if not count and not group.mask & self.keep:
             return 0
         entry = self._entry(level, group, count) << self._width
-        match level:
-            case 0:
-                return entry + self._split(1, self.topology.nodes_in(group), count)
-            case 1:
-                return entry + self._split(2, self.topology.llcs_in(group), count)
-            case _:
-                return entry + self._in_llc(group)[count]
+        if level == 2:
+            return entry + self._in_llc(group)[count]
+        # Each share of each group is priced, so all prices inside are found at once.
+        return entry + self._every_split(level + 1, self._groups_in(level, group))[count]
+
+    def _inside(self, level: int, group: CpuSet, count: int) -> int:
+        """Price the best `count` cpus inside the only group that is used."""
+        if level == 2:
+            return self._in_llc(group)[count]
+        return self._split(level + 1, self._groups_in(level, group), count)
+
+    def _groups_in(self, level: int, group: CpuSet) -> Sequence[CpuSet]:
+        """Give the groups of the next level inside a package or node."""
+        return self.topology.llcs_in(group) if level else self.topology.nodes_in(group)
 
     def _in_llc(self, llc: CpuSet) -> list[int]:
         """Price the best 0, 1, ... cpus of an LLC group by choosing among its cores."""
         key = (3, llc)
         if key not in self._tables:
             count = min(self._most, self._room(llc))
-            best = [0] + [self._never] * count
+            best = [0]
             for options in self._cores(llc, count):
-                best = _add(best, options, self._never)
-            self._tables[key] = best
+                best = _add(best, options, count, self._never)
+            self._tables[key] = best + [self._never] * (count + 1 - len(best))
         return self._tables[key]
 
     def _cores(self, llc: CpuSet, count: int) -> list[list[tuple[int, int]]]:
@@ -262,12 +269,11 @@ class Search:
         return terms
 
 
-def _add(best: list[int], options: Sequence[tuple[int, int]], never: int) -> list[int]:
-    """Combine the best prices so far with what one more group offers."""
-    size = len(best)
-    result = [never] * size
+def _add(best: list[int], options: Sequence[tuple[int, int]], most: int, never: int) -> list[int]:
+    """Combine the best prices of 0, 1, ... cpus so far with what one more group offers."""
+    result = [never] * (min(len(best) - 1 + options[-1][0], most) + 1)
     for taken, price in options:
-        for total in range(taken, size):
-            candidate = best[total - taken] + price
-            result[total] = min(result[total], candidate)
+        end = min(taken + len(best), len(result))
+        prices = [one + price for one in best[: end - taken]]
+        result[taken:end] = map(min, result[taken:end], prices)
     return result
