@@ -235,8 +235,10 @@ class Checker:
         misplaced = [one for one in self._tenants.values() if one.misplaced]
         for one in misplaced:
             self._enter(one)  # the agent may have found a place for it where it is
+        # Once for all: it takes a walk through all containers.
+        promised = self._around.promised() if self._waiting else CpuSet.EMPTY
         for one in tuple(self._waiting.values()):
-            if one.cpus & self._owned and self._is_starved(one):
+            if one.cpus & self._owned and self._is_starved(one, promised):
                 # Its time begins when there are cpus for it again.
                 one.excused_until_s = max(one.excused_until_s, now_s + DEADLINE_S)
             elif one.excused_until_s <= now_s:
@@ -322,7 +324,7 @@ class Checker:
                 continue
             if owner.id in self._waiting or other.id in self._waiting:
                 self._exposed[key] = self._around.now_s
-            elif not (other.told or self._is_starved(other)):
+            elif not (other.told or self._is_starved(other, self._around.promised())):
                 both = _text(owner.cpus & other.cpus)
                 self._report(1, other, f"runs on cpus {both}, which {owner.label} owns")
 
@@ -340,7 +342,9 @@ class Checker:
     def _wrong_by_itself(self, one: Tenant) -> tuple[int, Tenant, str] | None:
         """Return the rule that a container breaks whatever the others have."""
         has = _text(one.cpus)
-        if one.cpus & one.forbidden & self._online and not self._is_starved(one):
+        if one.cpus & one.forbidden & self._online and not self._is_starved(
+            one, self._around.promised()
+        ):
             return 3, one, f"runs on {has} and must keep off {_text(one.forbidden)}"
         match one.demand:
             case AnnotatedDemand(cpus):
@@ -365,10 +369,14 @@ class Checker:
             return not one.cpus & self._owned
         return one.id in self._owners
 
-    def _is_starved(self, one: Tenant) -> bool:
-        """Tell whether owners that nobody could refuse have taken all that one could use."""
-        free = self._online & ~self._owned & ~one.forbidden
-        if free and free & ~self._around.promised().mask:
+    def _is_starved(self, one: Tenant, promised: CpuSet) -> bool:
+        """Tell whether owners that nobody could refuse have taken all that one could use.
+
+        Args:
+            one: The container.
+            promised: What owners will have beside what they have.
+        """
+        if self._online & ~self._owned & ~one.forbidden & ~promised.mask:
             return False
         return self._has_misplaced()
 
