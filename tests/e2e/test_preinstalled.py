@@ -1,5 +1,12 @@
-"""The agent as a plugin that the runtime launches itself: no arguments, no environment."""
+"""The agent as a plugin that the runtime launches itself: no arguments, no environment.
 
+It is launched in both of its forms: installed with pip, and as the self-contained executable.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,15 +20,38 @@ from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.placement import Watch, assert_settled
 from tests.e2e.pods import annotated, integer, shared
+from tools.release.executable import build
+from weka_cpuset import __version__
 
 FILE_NAME = "99-weka-cpuset"
 
+pytestmark = pytest.mark.timeout(300)  # the first build of the executable compiles for minutes
 
-@pytest.fixture
-def runtime(folder: Path, series: Series) -> Iterator[Containerd]:
+
+@pytest.fixture(scope="module")
+def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The self-contained executable, built from this checkout."""
+    target = tmp_path_factory.mktemp("executable") / "weka-cpuset"
+    build(target)
+    return target
+
+
+@pytest.fixture(params=["installed", "executable"])
+def runtime(folder: Path, series: Series, request: pytest.FixtureRequest) -> Iterator[Containerd]:
     """A containerd that has launched the agent from its plugin folder."""
     containerd = Containerd(series, folder)
-    (containerd.layout.plugins / FILE_NAME).symlink_to(PROGRAM)
+    plugin = containerd.layout.plugins / FILE_NAME
+    match request.param:
+        case "installed":
+            plugin.symlink_to(PROGRAM)
+        case "executable":
+            shutil.copy2(request.getfixturevalue("executable"), plugin)
+        case "with options":
+            # The settings file of a launched agent is at a fixed place, and so not the test's.
+            executable = request.getfixturevalue("executable")
+            options = f"--socket {containerd.layout.nri_socket} --log-file {plugin}.log"
+            plugin.write_text(f"#!/bin/sh\nexec {executable} run {options}\n")
+            plugin.chmod(0o755)
     try:
         containerd.start()
         yield containerd
@@ -33,7 +63,9 @@ def launched(runtime: Containerd) -> list[int]:
     """The processes of the launched agent."""
     mark = str(runtime.layout.plugins / FILE_NAME)
     return [
-        pid for pid in reaper.processes(runtime.layout.folder) if mark in kernel.command_line(pid)
+        pid
+        for pid in reaper.processes(runtime.layout.folder)
+        if any(word.startswith(mark) for word in kernel.command_line(pid))
     ]
 
 
@@ -65,3 +97,40 @@ def test_launched_agent_ends_with_the_runtime(runtime: Containerd, kubelet: Kube
     kubelet.delete(pods.pop())
     pods.append(kubelet.run(integer("successor", 1)))
     assert_settled(kubelet, pods)
+
+
+@pytest.mark.parametrize("runtime", ["with options"], indirect=True)
+def test_launched_agent_that_was_too_slow(
+    runtime: Containerd, kubelet: Kubelet, series: Series
+) -> None:
+    """The runtime drops it: 1.7 lets it live, so it is back by the socket; 2.1 kills it."""
+    (agent,) = launched(runtime)
+    os.kill(agent, signal.SIGSTOP)
+    pods = [kubelet.run(shared("unplaced"))]  # after the runtime's two seconds of patience
+    if series is Series.V2_1:
+        wait_for("the agent to be killed", lambda: not kernel.is_alive(agent))
+        return
+    os.kill(agent, signal.SIGCONT)
+    pods.append(kubelet.run(integer("placed", 1)))
+
+    assert_settled(kubelet, pods)
+    assert launched(runtime) == [agent]
+
+
+@pytest.mark.usefixtures("machine")
+def test_executable_needs_nothing_of_the_host(executable: Path, tmp_path: Path) -> None:
+    """It runs where there is no other file: no Python, no libc, no folder to write to."""
+    root = tmp_path / "root"
+    (root / "proc").mkdir(parents=True)
+    shutil.copy2(executable, root / "weka-cpuset")
+    command = 'mount -t proc proc "$0/proc" && chroot "$0" /weka-cpuset version'
+
+    shown = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", command, str(root)],
+        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (shown.stdout.strip(), shown.stderr) == (__version__, "")

@@ -1,0 +1,165 @@
+"""Packs the modules of the executable: compiled, in one archive that is read in place.
+
+The same sources give the same bytes: entries are sorted, carry no time, and no path of the
+machine that built them.
+"""
+
+import py_compile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import Distribution, distribution
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from packaging.requirements import Requirement
+
+from tools.release.sources import ROOT
+
+OURS: Final = ("nodesim", "nodestress", "nri", "weka_cpuset")
+DATA: Final = (".yaml", ".json", ".html", ".css", ".js", ".svg")
+"""Files of our packages that are read at run time, by suffix."""
+
+NOT_NEEDED: Final = frozenset(
+    {
+        "dist-packages",
+        "distutils",
+        "ensurepip",
+        "idlelib",
+        "lib2to3",
+        "pydoc_data",
+        "site-packages",
+        "sqlite3",
+        "test",
+        "tests",
+        "tkinter",
+        "turtle.py",
+        "turtledemo",
+        "unittest",
+        "venv",
+        "wsgiref",
+        "xmlrpc",
+        "curses",
+        "dbm",
+        "multiprocessing",
+        "__pycache__",
+    }
+)
+"""Folders and files of the standard library that no command uses, or whose extension modules are
+not linked in."""
+
+UNUSED: Final = frozenset({"markdown-it-py", "mdurl", "pygments"})
+"""Dependencies of rich for what is not used here: Markdown and coloured source text."""
+
+
+class NotCompilable(Exception):
+    """A module is not valid Python.
+
+    Args:
+        path: The module.
+        reason: Why.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def distributions(name: str = "weka-nri-cpuset") -> dict[str, Distribution]:
+    """Return the installed distributions that a distribution needs at run time, with itself.
+
+    Args:
+        name: The distribution.
+
+    Returns:
+        By normalized name, sorted.
+    """
+    found: dict[str, Distribution] = {}
+    pending = [name]
+    while pending:
+        wanted = pending.pop().lower().replace("_", "-")
+        if wanted in found or wanted in UNUSED:
+            continue
+        found[wanted] = distribution(wanted)
+        for text in found[wanted].requires or ():
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                pending.append(requirement.name)
+    return dict(sorted(found.items()))
+
+
+def pack(target: Path, standard: Path) -> int:
+    """Write the archive.
+
+    Args:
+        target: The file to write.
+        standard: The folder of the standard library to pack.
+
+    Returns:
+        How many modules are in it.
+
+    Raises:
+        NotCompilable: A module is not valid Python.
+        PackageNotFoundError: A dependency is not installed.
+    """
+    files = dict(_files(standard))
+    folders = {parent for name in files for parent in PurePosixPath(name).parents}
+    with zipfile.ZipFile(target, "w") as archive:
+        # A package without an __init__ is found by the entry of its folder only.
+        for folder in sorted(map(str, folders - {PurePosixPath(".")})):
+            _write(archive, f"{folder}/", b"")
+        for name, path in sorted(files.items()):
+            data = _compiled(name, path) if path.suffix == ".py" else path.read_bytes()
+            _write(archive, str(PurePosixPath(name).with_suffix(_suffix(path))), data)
+    return len(files)
+
+
+def _files(standard: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each file's name in the archive, and where it is."""
+    for path in standard.rglob("*.py"):
+        part = path.relative_to(standard)
+        if NOT_NEEDED.isdisjoint(part.parts):
+            yield part.as_posix(), path
+    for name, found in distributions().items():
+        if name != "weka-nri-cpuset":
+            yield from _library_files(found)
+    for package in OURS:
+        for path in (ROOT / "src" / package).rglob("*"):
+            if path.suffix == ".py" or path.suffix in DATA:
+                yield path.relative_to(ROOT / "src").as_posix(), path
+    yield "entry.py", Path(__file__).with_name("entry.py")
+
+
+def _library_files(found: Distribution) -> Iterator[tuple[str, Path]]:
+    for file in found.files or ():
+        licence = ".dist-info" in file.parts[0] and "licen" in file.as_posix().lower()
+        if file.suffix == ".py" or licence or file.name == "METADATA":
+            yield file.as_posix(), Path(str(found.locate_file(file)))
+
+
+def _compiled(name: str, path: Path) -> bytes:
+    with tempfile.NamedTemporaryFile(suffix=".pyc") as compiled:
+        try:
+            # Not checked against a source by its time: there is none beside it.
+            py_compile.compile(
+                str(path),
+                compiled.name,
+                dfile=name,
+                doraise=True,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+        except py_compile.PyCompileError as error:
+            raise NotCompilable(path, error.msg) from error
+        return Path(compiled.name).read_bytes()
+
+
+def _suffix(path: Path) -> str:
+    return ".pyc" if path.suffix == ".py" else path.suffix
+
+
+def _write(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
