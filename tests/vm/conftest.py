@@ -40,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=[series.value for series in Series],
         help="run the virtual machine tests with this release series only (default: with all)",
     )
+    group.addoption(
+        "--vm-rounds",
+        type=int,
+        default=2,
+        help="rounds of forty pods created and deleted at once (default: %(default)s)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,6 +4,7 @@ QEMU runs as a child that the kernel kills with its parent, whatever ends that. 
 and writes to a folder of the test and to a scratch file without a name only.
 """
 
+import hashlib
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from nodestress.waiting import DeadlineError, wait_for
 from tests.e2e.containerd_config import Series
@@ -92,7 +93,7 @@ class Machine:
         self._ports: dict[int, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._qmp: Qmp | None = None
-        self._observer: socket.socket | None = None
+        self._observer: TextIO | None = None
         self._asking = threading.Lock()
 
     @property
@@ -105,6 +106,12 @@ class Machine:
     def cri_target(self) -> str:
         """Where this machine reaches the containerd of the virtual one, for gRPC."""
         return f"127.0.0.1:{self._ports[CRI]}"
+
+    @property
+    def pid(self) -> int:
+        """The process that emulates it."""
+        assert self._process is not None
+        return self._process.pid
 
     def boot(self, disk: Path | None = None) -> None:
         """Starts it from its kernel and waits until containerd serves.
@@ -182,7 +189,6 @@ class Machine:
     def disconnect(self) -> None:
         """Closes the connection to the observer; the next question opens another."""
         if self._observer is not None:
-            self._answers.close()
             self._observer.close()
             self._observer = None
 
@@ -199,17 +205,20 @@ class Machine:
 
     def _ask(self, do: str, arguments: dict[str, object]) -> Any:
         if self._observer is None:
-            self._observer = self._connect(OBSERVER, SCRIPT_TIMEOUT_S)
-            self._answers = self._observer.makefile("r")
-        self._observer.sendall(json.dumps({"do": do} | arguments).encode() + b"\n")
-        answer = json.loads(self._answers.readline())
+            with self._connect(OBSERVER, SCRIPT_TIMEOUT_S) as connection:
+                self._observer = connection.makefile("rw")  # it lives as long as the file
+        self._observer.write(json.dumps({"do": do} | arguments) + "\n")
+        self._observer.flush()
+        answer = json.loads(self._observer.readline())
         if "error" in answer:
             raise FileNotFoundError(f"in the virtual machine: {answer['error']}")
         return answer["value"]
 
     def _snapshot(self) -> Path:
-        """The folder of the snapshot."""
-        target = CACHE / f"snapshot-{self.image.folder.name}-{self.series.value}"
+        """The folder of the snapshot; its name has a digest of all that it depends on."""
+        shape = hashlib.sha256(f"{HARDWARE}{KERNEL_OPTIONS}".encode()).hexdigest()[:8]
+        name = f"{self.image.folder.name}-{shape}-{self.series.value}"
+        target = CACHE / f"snapshot-{name}"
         if not target.exists():
             making = self._folder / "making"
             making.mkdir()

@@ -90,8 +90,9 @@ class Agent:
         """Its processes; one, if all is well."""
         # By its command line: python3 /usr/bin/weka-cpuset run ..., or the plugin's own name.
         found = self._machine.run(
-            "for one in /proc/[0-9]*; do tr '\\0' ' ' < $one/cmdline"
-            " | grep -qE '^\\S*python3 \\S*weka-cpuset' && echo ${one#/proc/}; done; true"
+            "for one in /proc/[0-9]*; do"
+            " tr '\\0' ' ' < $one/cmdline | grep -qE '^\\S*python3 \\S*weka-cpuset( run|$| *$)'"
+            " && echo ${one#/proc/}; done 2> /dev/null; true"
         )
         return [int(pid) for pid in found.split()]
 

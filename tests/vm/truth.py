@@ -16,6 +16,7 @@ from weka_cpuset.engine import CpuSet
 
 ALL: Final = CpuSet.of(range(CPUS))
 NODES: Final = (CpuSet.of(range(CPUS // 2)), CpuSet.of(range(CPUS // 2, CPUS)))
+SIBLINGS: Final = tuple(CpuSet.of((cpu, cpu + 1)) for cpu in range(0, CPUS, 2))
 # Growth is settled within 1 s of the reply; software emulation takes its time, too.
 SETTLE_DEADLINE_S: Final = 20.0
 
@@ -101,13 +102,24 @@ class Truth:
         broken = judge(sight, Ground(online, memory_nodes), at_rest=True)
         return faults + [one.text for one in broken]
 
-    def history(self) -> Seen:
-        """What the observer has seen since it was last asked."""
+    def running(self) -> set[str]:
+        """The ids of the watched containers that have tasks."""
+        return set(self._machine.ask("tasks"))
+
+    def history(self, of: Iterable[RunningPod] | None = None) -> Seen:
+        """What the observer has seen since it was last asked.
+
+        Args:
+            of: Judges these pods only; None: all.
+        """
+        judged = None if of is None else {pod.container for pod in of}
         told = self._machine.ask("history")
         sights: list[tuple[float, dict[str, str]]] = told["sights"]
         overlaps, longest_s, broken = 0, 0.0, []
         for number, (at_s, sight) in enumerate(sights):
-            found = self._judge(sight)
+            found = self._judge(
+                {one: cpus for one, cpus in sight.items() if judged is None or one in judged}
+            )
             if any(one.rule == OVERLAP for one in found):
                 overlaps += 1
                 end_s = sights[number + 1][0] if number + 1 < len(sights) else at_s

@@ -1,0 +1,108 @@
+"""The agent, the runtime and the whole node restarted, with pods running and coming."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from nodestress.cri import CriError
+from tests.e2e.kubelet import RunningPod
+from tests.e2e.pods import annotated, integer, shared
+from tests.vm.conftest import VmNode
+from tests.vm.machine import Machine
+from tests.vm.node import PLUGIN, Agent, Runtime, VmKubelet
+from tests.vm.product import PROGRAM
+from tests.vm.truth import Truth, memory_nodes, parse
+
+# Reads what the kernel says to it, first of all.
+ASKS = ("grep", "_allowed_list", "/proc/self/status")
+
+
+@contextmanager
+def load(node: VmNode) -> Iterator[list[RunningPod]]:
+    """Shared pods come and go all the time; yields those that run, complete in the end."""
+    running: list[RunningPod] = []
+    stop = threading.Event()
+
+    def churn() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            with suppress(CriError):  # the runtime may be away
+                running.append(node.kubelet.run(shared(f"load-{number}")))
+                if len(running) > 2:
+                    node.kubelet.delete(running[0], 0)
+                    del running[0]
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        yield running
+    finally:
+        stop.set()
+        thread.join()
+
+
+def stayers(node: VmNode) -> list[RunningPod]:
+    """Pods that no restart may touch."""
+    pods = node.kubelet.run_all([integer("integer", 2), annotated("named", "15,16")])
+    return [*pods, node.kubelet.run(shared("shared"))]
+
+
+def test_agent_killed_under_load(node: VmNode) -> None:
+    """Owners stay where they are, and what came meanwhile is put right."""
+    pods = stayers(node)
+    node.truth.assert_settled(pods)
+    before = [node.truth.cpus_of(pod) for pod in pods[:2]]
+    with load(node) as more:
+        node.agent.stop(signal.SIGKILL)
+        node.agent.start()
+
+    node.truth.assert_settled([*pods, *more])
+    assert [node.truth.cpus_of(pod) for pod in pods[:2]] == before
+    # What starts while no agent is there runs anywhere; those that it knew keep the rules.
+    assert not node.truth.history(pods).broken
+
+
+def test_runtime_killed_under_load(node: VmNode) -> None:
+    """The agent outlives the runtime, and serves again once that is back."""
+    pods = stayers(node)
+    node.truth.assert_settled(pods)
+    before = [node.truth.cpus_of(pod) for pod in pods[:2]]
+    (process,) = node.agent.pids()
+    node.agent.expect_ready()
+    node.runtime.restart(signal.SIGKILL)
+    node.agent.wait_ready()
+    with load(node) as more:
+        node.agent.expect_ready()
+        node.runtime.restart(signal.SIGTERM)
+        node.agent.wait_ready()
+
+    assert node.agent.pids() == [process]
+    assert [node.truth.cpus_of(pod) for pod in pods[:2]] == before
+    found = node.truth.running()
+    node.truth.assert_settled([*pods, *(pod for pod in more if pod.container in found)])
+    assert not node.truth.history(pods).broken
+
+
+@pytest.mark.timeout(300)
+def test_first_pod_after_the_boot_is_right(machine: Machine, runtime: Runtime) -> None:
+    """A plugin that the runtime launches at boot places the very first pod of the node."""
+    machine.run(f"ln -s /{PROGRAM} {PLUGIN}; sync")
+
+    machine.reboot()
+    runtime.wait_ready()
+
+    kubelet = VmKubelet(runtime)
+    truth = Truth(machine, kubelet)
+    first = kubelet.run(annotated("first", "15,16", ASKS))
+    kubelet.wait_exited(first)
+    cpus, mems = (parse(line.partition(":")[2]) for line in kubelet.log_of(first))
+    assert cpus == parse("15-16")
+    assert mems == memory_nodes(cpus)
+    pods = kubelet.run_all([integer("integer", 2), shared("shared")])
+    truth.assert_settled(pods)
+    assert not truth.history().broken
+    assert len(Agent(machine).pids()) == 1
