@@ -164,7 +164,7 @@ class Supervisor:
         notifier: Notifier,
     ) -> None:
         self.on_connection: Callable[[nri.PluginConnection | None], None] = _ignore
-        self.uptime = Uptime(host.clock)
+        self.uptime = Uptime(host.clock, host.now_s)
         self._config = config
         self._endpoint = endpoint
         self._handlers = handlers

@@ -9,7 +9,7 @@ RUNTIME = nri.RuntimeInfo("containerd", "v2", "v0.12.1", None, None)
 def test_counts_time_without_a_connection() -> None:
     """What was away before, and what is away now."""
     now = [0.0]
-    uptime = Uptime(lambda: now[0])
+    uptime = Uptime(lambda: now[0], lambda: 100.0 + now[0])
     now[0] = 2.0
     assert 2.0 == uptime.down_s
     uptime.up(RUNTIME)
@@ -17,6 +17,7 @@ def test_counts_time_without_a_connection() -> None:
     assert (2.0, 8.0) == (uptime.down_s, uptime.for_s)
     uptime.down()
     now[0] = 13.0
+    assert 110.0 == uptime.since_s
     assert (5.0, 3.0) == (uptime.down_s, uptime.for_s)
     uptime.up(RUNTIME)
     assert (5.0, 2) == (uptime.down_s, uptime.connects)
@@ -24,7 +25,7 @@ def test_counts_time_without_a_connection() -> None:
 
 def test_end_of_no_connection_changes_nothing() -> None:
     now = [0.0]
-    uptime = Uptime(lambda: now[0])
+    uptime = Uptime(lambda: now[0], lambda: 100.0 + now[0])
     now[0] = 2.0
     uptime.down()
     assert 2.0 == uptime.for_s
