@@ -48,7 +48,7 @@ _ASK: Final = (
 )
 
 
-class BuildFailed(Exception):
+class BuildFailed(sources.BuildError):
     """A tool that the executable is built with failed, or is missing.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Final
 
 from packaging.requirements import Requirement
 
-from tools.release.sources import ROOT
+from tools.release.sources import ROOT, BuildError
 
 OURS: Final = ("nodesim", "nodestress", "nri", "weka_cpuset")
 DATA: Final = (".yaml", ".json", ".html", ".css", ".js", ".svg")
@@ -52,7 +52,7 @@ UNUSED: Final = frozenset({"markdown-it-py", "mdurl", "pygments"})
 """Dependencies of rich for what is not used here: Markdown and coloured source text."""
 
 
-class NotCompilable(Exception):
+class NotCompilable(BuildError):
     """A module is not valid Python.
 
     Args:

@@ -19,7 +19,11 @@ LIBRARIES: Final = ("msgspec", "protobuf")
 """Libraries of which extension modules are linked in. Others that have some work without."""
 
 
-class SourcesMissing(Exception):
+class BuildError(Exception):
+    """A release cannot be built here; the types below it say why."""
+
+
+class SourcesMissing(BuildError):
     """Sources that the executable is built from cannot be had on this machine.
 
     Args:
