@@ -29,7 +29,8 @@ class Cost(NamedTuple):
         cores_broken: Cores that were wholly free and are now partly taken; 0 for
             `Smt.SPREAD`.
         core_zero: 1 if it uses the core of cpu 0, where kernels put their own work.
-        llc_left: Free cpus left in the LLC groups it uses; a tight fit leaves few.
+        core_left: Free cpus left in the cores it uses; a tight fit leaves few.
+        llc_left: The same for LLC groups.
         node_left: The same for nodes.
         package_left: The same for packages.
         cpus: The ids, ascending; lowest ids win.
@@ -43,6 +44,7 @@ class Cost(NamedTuple):
     cores_shared: int
     cores_broken: int
     core_zero: int
+    core_left: int
     llc_left: int
     node_left: int
     package_left: int
@@ -92,6 +94,7 @@ def cost(
         cores_shared=sum(not core <= free | chosen for core in cores) if spread else len(shared),
         cores_broken=0 if spread else len(broken),
         core_zero=int(not topology.core_of(0).isdisjoint(chosen)),
+        core_left=sum(len(core & left) for core in cores),
         llc_left=sum(len(group & left) for group in llcs),
         node_left=sum(len(group & left) for group in nodes),
         package_left=sum(len(group & left) for group in packages),

@@ -23,7 +23,8 @@ _PAIR_BITS = 2 * _TERM_BITS
 _PACKAGE_LEFT = 1
 _NODE_LEFT = _PACKAGE_LEFT << _TERM_BITS
 _LLC_LEFT = _NODE_LEFT << _TERM_BITS
-_ZERO = _LLC_LEFT << _TERM_BITS
+_CORE_LEFT = _LLC_LEFT << _TERM_BITS
+_ZERO = _CORE_LEFT << _TERM_BITS
 _BROKEN = _ZERO << _TERM_BITS
 _SHARED = _BROKEN << _TERM_BITS
 _LLCS = _SHARED << _TERM_BITS
@@ -260,7 +261,8 @@ class Search:
         """Give the terms of owning some threads of a core, not shifted."""
         if not taken:
             return 0
-        terms = _ZERO if core == self._zero else 0
+        terms = _CORE_LEFT * (core & self.free & ~taken).bit_count()
+        terms += _ZERO if core == self._zero else 0
         if self.preference.smt is Smt.SPREAD:
             terms += _CORE_PAIRS * pairs(taken.bit_count())
             return terms + (_SHARED if core & ~(self.free | taken) else 0)
