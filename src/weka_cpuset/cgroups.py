@@ -30,15 +30,35 @@ READ_BYTES = 16 * 1024
 """The most that is read of a file at once, in bytes; a cpu list is rarely longer."""
 
 
+FIRST_PID_NAMESPACE = 0xEFFFFFFC
+"""The inode of the host's own pid name space (PROC_PID_INIT_INO in the kernel's proc_ns.h)."""
+
+
+def sees_all_processes(own: Path = Path("/proc/self/ns/pid")) -> bool:
+    """Tell whether this process sees the processes of the whole host, by its pid name space.
+
+    Args:
+        own: What procfs says about it.
+    """
+    try:
+        return own.stat().st_ino == FIRST_PID_NAMESPACE
+    except OSError:
+        return False
+
+
 class CpusetTree:
     """The part of the cgroup file system that holds cpusets.
 
     Args:
         root: Where cgroups are mounted: version 2, or the folder with version 1's
             `cpuset` hierarchy in it.
+        sees_all: Whether this process sees those of all containers. Version 1 leaves out of
+            its lists those of other pid name spaces, so a list proves nothing to an agent
+            in a pod; version 2 counts them all.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, sees_all: bool | None = None) -> None:
+        self._sees_all = sees_all_processes() if sees_all is None else sees_all
         v1 = root / "cpuset"
         self._is_v1 = (v1 / "cpuset.cpus").exists()
         self._root = str(v1 if self._is_v1 else root)
@@ -90,7 +110,9 @@ class CpusetTree:
         try:
             folder = self._folder(path)
             if self._is_v1:
-                return not any(_has_process(below) for below, _, _ in os.walk(folder, onerror=_up))
+                return self._sees_all and not any(
+                    _has_process(below) for below, _, _ in os.walk(folder, onerror=_up)
+                )
             return b"populated 0" in _read(f"{folder}/cgroup.events")
         except (OSError, ValueError):
             return False

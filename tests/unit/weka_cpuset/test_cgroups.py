@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weka_cpuset.cgroups import EFFECTIVE_FILES, CpusetTree, relative_path
+from weka_cpuset.cgroups import EFFECTIVE_FILES, CpusetTree, relative_path, sees_all_processes
 from weka_cpuset.engine import CpuSet
 
 
@@ -71,13 +71,32 @@ def test_container_is_dead_only_when_no_process_is_left_in_or_below_it(
         below.write_text(processes)
         (group / "cgroup.events").write_text(f"populated {int(bool(processes))}\nfrozen 0\n")
 
-    tree = CpusetTree(tmp_path)
+    tree = CpusetTree(tmp_path, sees_all=True)
     has("17\n")
     assert not tree.is_dead("/kubepods/ID")
     has("")
     assert tree.is_dead("/kubepods/ID")
     assert not tree.is_dead("/kubepods/gone")
     assert not tree.is_dead("")
+
+
+def test_agent_in_a_pod_takes_no_running_container_for_dead(tmp_path: Path) -> None:
+    """With version 1 it sees no process of any other pod; that is not to say there is none."""
+    group = tmp_path / "cpuset" / "kubepods" / "ID"
+    group.mkdir(parents=True)
+    (tmp_path / "cpuset" / "cpuset.cpus").touch()
+    (group / "cgroup.procs").touch()
+
+    assert not CpusetTree(tmp_path, sees_all=False).is_dead("/kubepods/ID")
+
+
+def test_host_is_told_from_a_pod_by_its_pid_name_space(tmp_path: Path) -> None:
+    """Any other name space than the kernel's first, and one that cannot be read, is no host."""
+    other = tmp_path / "pid"
+    other.touch()
+
+    assert not sees_all_processes(other)
+    assert not sees_all_processes(tmp_path / "missing")
 
 
 @pytest.mark.parametrize("hierarchy", ["", "cpuset"], ids=["v2", "v1"])
