@@ -19,9 +19,13 @@ class Background(Generic[T]):
         name: The thread's name.
         write: Is called with each item on the thread; must not raise.
         capacity: The greatest weight of all items that wait; the one being written does not count.
+
+    Attributes:
+        refused: How many items there was no room for.
     """
 
     def __init__(self, name: str, write: Callable[[T], object], capacity: int) -> None:
+        self.refused = 0
         self._write = write
         self._capacity = capacity
         self._items: queue.SimpleQueue[tuple[T, int] | None] = queue.SimpleQueue()
@@ -29,6 +33,11 @@ class Background(Generic[T]):
         self._put_weight = 0
         self._taken_weight = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """The weight of all items that wait."""
+        return self._put_weight - self._taken_weight
 
     def open(self) -> None:
         """Start the thread."""
@@ -44,8 +53,9 @@ class Background(Generic[T]):
         Returns:
             Whether there was room for it. In an empty queue there always is.
         """
-        waiting = self._put_weight - self._taken_weight
+        waiting = self.waiting
         if waiting and waiting + weight > self._capacity:
+            self.refused += 1
             return False
         self._put_weight += weight
         self._items.put((item, weight))

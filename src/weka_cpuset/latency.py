@@ -4,6 +4,8 @@ Each power of two is cut into eight classes, so a quantile is at most an eighth 
 never too low. Noting one costs well under a microsecond and makes nothing that stays.
 """
 
+import itertools
+
 CLASSES_PER_DOUBLING = 8
 
 
@@ -47,6 +49,23 @@ class Latency:
             if left <= 0:
                 return min(_bound_ns(number) / 1e9, self.max_s)
         return self.max_s
+
+    def by_doubling(self, first: int, last: int) -> list[int]:
+        """Return how many times were shorter than each power of two, in nanoseconds.
+
+        Args:
+            first: The exponent of the first one.
+            last: The exponent of the last one.
+
+        Returns:
+            The counts; each has all the shorter ones too.
+        """
+        counts = [0] * (last - first + 1)
+        for number, count in self._classes.items():
+            at = max(0, (_bound_ns(number) - 1).bit_length() - first)
+            if at < len(counts):
+                counts[at] += count
+        return list(itertools.accumulate(counts))
 
 
 def _class_of(ns: int) -> int:

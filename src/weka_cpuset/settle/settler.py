@@ -38,6 +38,9 @@ RETRIES = 8
 """How often it is tried again. After these two minutes only replies and the audit bring it up
 again: what has failed so often needs a person."""
 
+_REPAIR = "repair"
+"""The reason of updates that let nobody grow."""
+
 UPDATE_TIMEOUT_S = 30.0
 """How long to wait for the runtime's answer to an update, in seconds. It may have to wait for
 other plugins, of which each has 2 s for an event."""
@@ -119,13 +122,15 @@ class Settler:
         try:
             while True:
                 await self._due.wait()
-                end_s = clock() + LATEST_S
+                cause_s = clock()
+                end_s = cause_s + LATEST_S
                 # Each event in the meantime puts the beginning off.
                 while (begin_s := min(self._last_event_s + QUIET_S, end_s)) > clock() + INSTANT_S:
                     if await _set_by(self._urgent, begin_s):
                         break
                 self._due.clear()
                 await self._pass()
+                self.status.took.note(clock() - cause_s)
         finally:
             self._cancel_retry()
             self._calm.cancel()
@@ -203,7 +208,7 @@ class Settler:
         if done.waiting:
             self._come_back()
         self.status.gone += len(done.gone)
-        self._count(done.told, done.failed, updates)
+        self._count(Way.CGROUP, done.told, done.failed, updates)
         return done.failed
 
     def _come_back(self, after_s: float = QUIET_S) -> None:
@@ -230,7 +235,8 @@ class Settler:
             finally:
                 self._in_flight.note_asked(())
             self._tell_again_what_events_changed(updates)
-            self._count([one for one in ids if one not in failed], failed, updates)
+            told = [one for one in ids if one not in failed]
+            self._count(Way.UPDATE, told, failed, updates)
             doubt(self._handlers, before, failed)
         return failed
 
@@ -246,19 +252,26 @@ class Settler:
             self._handlers.doubt(stale, stale)
 
     def _count(
-        self, told: Sequence[str], failed: Collection[str], updates: Sequence[CpusetUpdate]
+        self,
+        way: Way,
+        told: Sequence[str],
+        failed: Collection[str],
+        updates: Sequence[CpusetUpdate],
     ) -> None:
         """Count what became of updates, and have those that were told read back."""
-        self.status.settled += len(told)
-        self.status.failed += len(failed)
+        self.status.settled_by[way] += len(told)
+        self.status.failed_by[way] += len(failed)
         if told:
-            log.info("Settled %s", Fields({"updates": len(told), "reason": self._reason(updates)}))
+            reason = self._reason(updates)
+            if reason == _REPAIR:
+                self.status.repaired_by[way] += len(told)
+            log.info("Settled %s", Fields({"updates": len(told), "reason": reason}))
             self.on_settled(told)
 
     def _reason(self, updates: Sequence[CpusetUpdate]) -> str:
         """Tell operators why containers were told something."""
         if not any(one.step is Step.GROW for one in updates):
-            return "repair"
+            return _REPAIR
         return "container removal" if self._handlers.released else "growth"
 
     def _conclude(self, failed: dict[str, Exception]) -> None:

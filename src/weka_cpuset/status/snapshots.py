@@ -7,7 +7,7 @@ the cost is bounded, however many ask.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -98,7 +98,7 @@ class Snapshots:
 
     def _summary(self, ledger: Ledger) -> schema.Summary:
         agent = self._agent
-        settle, audit = replace(agent.settler.status), replace(agent.auditor.status)
+        settle, audit = agent.settler.status, agent.auditor.status
         self._number += 1
         return schema.Summary(
             schema=schema.SCHEMA,
