@@ -1,6 +1,16 @@
 """Run all benches: `python -m bench`."""
 
-from bench import audit, containerd, fragmentation, handler, latency, placement, receive, record, startup
+from bench import (
+    audit,
+    containerd,
+    fragmentation,
+    handler,
+    latency,
+    placement,
+    receive,
+    record,
+    startup,
+)
 
 handler.report()
 record.report()
