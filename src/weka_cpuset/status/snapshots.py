@@ -14,6 +14,7 @@ import msgspec
 from weka_cpuset import __version__
 from weka_cpuset.daemon import Agent
 from weka_cpuset.engine import Class, CpuSet, Ledger, Topology
+from weka_cpuset.fresh import Fresh
 from weka_cpuset.rivals import Rival
 from weka_cpuset.status import schema
 from weka_cpuset.status.health import health_of
@@ -58,43 +59,29 @@ class Snapshots:
         self._rows = Rows(agent.observer)
         self._number = 0
         self._machine: tuple[Topology, schema.Machine] | None = None
-        self._last: Snapshot | None = None
-        self._fresh_until_s = 0.0
-        self._making: asyncio.Task[Snapshot] | None = None
+        self._fresh = Fresh(self._make, FRESH_S)
 
     async def latest(self) -> Snapshot:
         """Return a status that is no older than `FRESH_S`."""
-        if self._last is not None and asyncio.get_running_loop().time() < self._fresh_until_s:
-            return self._last
-        if self._making is None:
-            self._making = asyncio.create_task(self._make(), name="status")
-        # Whoever goes away does not take the status from the others who wait for it.
-        return await asyncio.shield(self._making)
+        return await self._fresh.get()
 
     async def _make(self) -> Snapshot:
-        try:
-            ledger, decisions = self._agent.handlers.ledger, self._agent.observer.journal.number
-            summary = self._summary(ledger)
-            fresh_until_s = asyncio.get_running_loop().time() + FRESH_S
-            rows = {}
-            for position, holding in enumerate(ledger.holdings()):
-                if position % SLICE == 0:
-                    await asyncio.sleep(0)  # a turn for the runtime's events
-                rows[holding.id] = self._rows.row(ledger, holding)
-            await asyncio.sleep(0)
-            self._rows.forget(ledger)
-            status = schema.Status(
-                **{name: getattr(summary, name) for name in summary.__struct_fields__},
-                machine=self._machine_of(ledger.topology),
-                containers=tuple(rows.values()),
-            )
-            await asyncio.sleep(0)
-            body = msgspec.json.encode(status)
-            self._last = Snapshot(status, rows, decisions, body)
-            self._fresh_until_s = fresh_until_s
-            return self._last
-        finally:
-            self._making = None
+        ledger, decisions = self._agent.handlers.ledger, self._agent.observer.journal.number
+        summary = self._summary(ledger)
+        rows = {}
+        for position, holding in enumerate(ledger.holdings()):
+            if position % SLICE == 0:
+                await asyncio.sleep(0)  # a turn for the runtime's events
+            rows[holding.id] = self._rows.row(ledger, holding)
+        await asyncio.sleep(0)
+        self._rows.forget(ledger)
+        status = schema.Status(
+            **{name: getattr(summary, name) for name in summary.__struct_fields__},
+            machine=self._machine_of(ledger.topology),
+            containers=tuple(rows.values()),
+        )
+        await asyncio.sleep(0)
+        return Snapshot(status, rows, decisions, msgspec.json.encode(status))
 
     def _summary(self, ledger: Ledger) -> schema.Summary:
         agent = self._agent
