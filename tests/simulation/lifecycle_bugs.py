@@ -17,7 +17,7 @@ from tests.simulation.patching import (
     reported_without,
 )
 from weka_cpuset import handlers as handlers_module
-from weka_cpuset import questions, translate
+from weka_cpuset import questions, silence, translate
 from weka_cpuset.audit import Auditor
 from weka_cpuset.daemon import Supervisor
 from weka_cpuset.engine import (
@@ -32,6 +32,7 @@ from weka_cpuset.engine import (
     Seen,
     Settle,
     Stop,
+    Update,
 )
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
@@ -133,6 +134,16 @@ def keep_the_old_size() -> AbstractContextManager[None]:
         "updated_facts",
         lambda _: lambda container, _requested: translate.container_facts(container),
     )
+
+
+@BUGS.add
+def adopt_the_ended() -> AbstractContextManager[None]:
+    """A resize that comes after the end of its container takes cpus for it that never come back."""
+
+    def change(_: Ledger, event: Event) -> Event | None:
+        return replace(event, ended=False) if isinstance(event, Update) else None
+
+    return changed_events(change)
 
 
 @BUGS.add
@@ -280,6 +291,14 @@ def never_connect_again() -> AbstractContextManager[None]:
         return broken
 
     return replaced(Supervisor, "_serve_one_connection", make)
+
+
+@BUGS.add
+def wait_for_a_runtime_that_forgot() -> AbstractContextManager[None]:
+    """After a report that came too late an old runtime calls no more, and nobody notices."""
+    return replaced(
+        silence, "wait_called", lambda _: lambda connection, *_: connection.wait_called()
+    )
 
 
 @BUGS.add

@@ -14,6 +14,7 @@ from nodesim.actions import (
     Online,
     Resize,
     RestartAgent,
+    RestartRuntime,
     Scenario,
     Wait,
 )
@@ -179,6 +180,30 @@ SCENES: dict[str, Scenario] = {
             Delete(("default/a",), grace_s=0.0, force=True),
             Wait(20.0),
         ),
+    ),
+    "the runtime forgets the agent": Scenario(
+        SMALL,
+        (
+            *CROWD,
+            Break(Fault(FaultKind.DELAY, "SYNCHRONIZE")),
+            RestartAgent(),
+            Wait(10.0),
+            *apply(pod("a", whole(2))),
+            Wait(5.0),
+        ),
+        runtime="containerd-1.7",
+    ),
+    "a container ends while the agent connects": Scenario(
+        BIG,
+        (
+            *apply(pod("a", whole(1), life_s=4.0), pod("b", SHARED, deaf=True)),
+            RestartRuntime(0.2),
+            Delete(("default/b",), grace_s=5.0),
+            Wait(1.0),
+            Resize("default/a/c", whole(2)),
+            Wait(8.0),
+        ),
+        runtime="containerd-2.3",
     ),
     "updates fail": Scenario(
         BIG,
