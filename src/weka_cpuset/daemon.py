@@ -337,6 +337,7 @@ class Agent:
         self.started_s = host.now_s()
         self._topology = host.read_topology()
         self.dry_run = settings.dry_run
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         rules = Rules(
             settings.cpus.reserved,
             settings.cpus.min_shared,
@@ -362,6 +363,11 @@ class Agent:
         self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology, host.offload)
 
     @property
+    def is_alive(self) -> bool:
+        """Whether all that the agent does goes on: the supervisor, settling, and the rest."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    @property
     def uptime(self) -> Uptime:
         """Since when there is a connection to the runtime, or none."""
         return self._supervisor.uptime
@@ -381,6 +387,7 @@ class Agent:
         if not self.dry_run:
             work["audit"] = self.auditor.run()
         tasks = [asyncio.create_task(task, name=name) for name, task in work.items()]
+        self._tasks = tuple(tasks)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

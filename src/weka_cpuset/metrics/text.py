@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -20,8 +20,8 @@ from weka_cpuset.latency import Latency
 from weka_cpuset.metrics.table import BUCKETS, Kind
 from weka_cpuset.metrics.values import Sample, Sources, Values, label_names, values_of
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-"""The media type of the text."""
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""The media type of the text, which every Prometheus reads."""
 
 FRESH_S = 0.2
 """A text is given out again for so many seconds, so that the cost is bounded."""

@@ -8,6 +8,7 @@ the cost is bounded, however many ask.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
@@ -28,21 +29,28 @@ FRESH_S = 0.2
 """A status is given out again for so many seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """The status of one moment.
 
     Attributes:
+        ledger: The ledger of that moment.
+        marks: What else there was of it: see `Snapshots.is_current`.
         status: The status.
         rows: Its containers by id; the very same values as before where nothing has changed.
         decisions: The number of the journal's last entry at that moment.
-        body: The status as JSON.
     """
 
+    ledger: Ledger
+    marks: tuple[object, ...]
     status: schema.Status
     rows: Mapping[str, schema.Container]
     decisions: int
-    body: bytes
+
+    @cached_property
+    def body(self) -> bytes:
+        """The status as JSON."""
+        return msgspec.json.encode(self.status)
 
 
 class Snapshots:
@@ -65,8 +73,28 @@ class Snapshots:
         """Return a status that is no older than `FRESH_S`."""
         return await self._fresh.get()
 
+    def is_current(self, snapshot: Snapshot) -> bool:
+        """Tell whether nothing can have changed since a status was made."""
+        agent = self._agent
+        return (
+            snapshot.ledger is agent.handlers.ledger
+            and snapshot.decisions == agent.observer.journal.number
+            and snapshot.marks == self._marks()
+        )
+
+    def _marks(self) -> tuple[object, ...]:
+        """Return what changes with everything that is in a status and not in the ledger."""
+        agent = self._agent
+        uptime, settle, audit = agent.uptime, agent.settler.status, agent.auditor.status
+        return (
+            *(uptime.connects, uptime.runtime is None, uptime.problem),
+            *(settle.passes, settle.problem, settle.unsettled),
+            *(audit.looks, audit.differences, audit.narrowed),
+        )
+
     async def _make(self) -> Snapshot:
         ledger, decisions = self._agent.handlers.ledger, self._agent.observer.journal.number
+        marks = self._marks()
         summary = self._summary(ledger)
         rows = {}
         for position, holding in enumerate(ledger.holdings()):
@@ -80,8 +108,7 @@ class Snapshots:
             machine=self._machine_of(ledger.topology),
             containers=tuple(rows.values()),
         )
-        await asyncio.sleep(0)
-        return Snapshot(status, rows, decisions, msgspec.json.encode(status))
+        return Snapshot(ledger, marks, status, rows, decisions)
 
     def _summary(self, ledger: Ledger) -> schema.Summary:
         agent = self._agent
