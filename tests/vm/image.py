@@ -26,7 +26,10 @@ GUEST: Final = Path(__file__).parent / "guest"
 NODE: Final = Layout(Path("/node"))
 """Where the containerd of the virtual node has its files."""
 
-GUEST_PACKAGES: Final = ("containerd", "crun", "python3", "busybox-static", "socat", "libstdc++6")
+GUEST_PACKAGES: Final = (
+    *("containerd", "crun", "python3", "busybox-static", "socat", "util-linux"),
+    "libstdc++6",  # for grpcio
+)
 QEMU_PACKAGES: Final = ("qemu-system-x86",)
 KERNEL: Final = "linux-image-cloud-amd64"
 QEMU: Final = "usr/bin/qemu-system-x86_64"
@@ -152,9 +155,6 @@ def _furnish(root: Path) -> None:
         link = root / "usr/bin" / applet
         if not link.exists() and not link.is_symlink():
             link.symlink_to("busybox")
-    # crun, by the name that containerd calls: emulated, runc takes three times as long.
-    (root / "usr/bin/runc").rename(root / "usr/bin/runc.debian")
-    (root / "usr/bin/runc").symlink_to("crun")
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
@@ -163,6 +163,9 @@ def _furnish(root: Path) -> None:
     for file in GUEST.iterdir():
         if file.is_file():
             shutil.copy(file, root / "opt/node")
+    # By this name containerd calls it; the package's own is kept beside.
+    (root / "usr/bin/runc").rename(root / "usr/bin/runc.debian")
+    (root / "usr/bin/runc").symlink_to("/opt/node/runc")
     (root / "opt/node/images.tar").write_bytes(images.archive(busybox))
     for series in Series:
         (root / f"etc/{series.value}.toml").write_text(render(series, NODE, TIMEOUTS))
