@@ -8,7 +8,7 @@ import asyncio
 import importlib
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,12 @@ import click
 
 import nri
 from weka_cpuset import __version__, settings
+from weka_cpuset.address import Address
 
 if TYPE_CHECKING:
+    from weka_cpuset.daemon import Agent
+    from weka_cpuset.journal.file import JournalFile
+    from weka_cpuset.metrics.values import Queue
     from weka_cpuset.record.sink import Recording
 
 EXIT_CANNOT_WORK = 2
@@ -139,19 +143,29 @@ def run(file: Path | None, **options: object) -> None:
         notifier = systemd.Notifier(os.environ)
         recording = _recording(chosen)
         recorder = recording.recorder if recording is not None else None
+        journal = _journal(chosen)
         agent = daemon.Agent(chosen, endpoint, daemon.Host.real(chosen), notifier, recorder)
         output = logs.Log(chosen.log)
     except (settings.SettingsError, nri.NriError, sysfs.TopologyUnreadable) as error:
         click.echo(f"weka-cpuset: {error}", err=True)
         sys.exit(EXIT_CANNOT_WORK)
     output.open()
+    queues: dict[str, Queue] = {"log": output.queue}
     if recording is not None:
         recording.open()
+        queues["record"] = recording.queue
+    if journal is not None:
+        journal.open()
+        agent.observer.journal.put = journal.put
+        queues["journal"] = journal.queue
+    http = _http(agent, Address.parse(chosen.http.listen), queues) if chosen.http.listen else None
     try:
-        asyncio.run(daemon.serve(agent, notifier))
+        asyncio.run(daemon.serve(agent, notifier, http))
     except daemon.LauncherGone:
         sys.exit(EXIT_LAUNCHER_GONE)
     finally:
+        if journal is not None:
+            journal.close()
         output.close()
 
 
@@ -164,6 +178,31 @@ def _recording(chosen: settings.Settings) -> "Recording | None":
     from weka_cpuset.record import sink  # imported only by an agent that records
 
     return sink.Recording(sink.open_file(chosen))
+
+
+def _journal(chosen: settings.Settings) -> "JournalFile | None":
+    if not chosen.journal.file:
+        return None
+    from weka_cpuset.journal.file import JournalFile  # imported only by an agent that writes one
+
+    return JournalFile(chosen.journal)
+
+
+def _http(
+    agent: "Agent", address: Address, queues: "Mapping[str, Queue]"
+) -> Callable[[], Awaitable[None]]:
+    """Return what shows the agent's state and metrics."""
+
+    async def show() -> None:
+        # Imported beside the event loop, as the runtime waits for the agent to start.
+        from weka_cpuset.offload import in_thread
+
+        await in_thread(lambda: importlib.import_module("weka_cpuset.web.work"))
+        from weka_cpuset.web.work import server_of
+
+        await server_of(agent, address, queues).run()
+
+    return show
 
 
 def _settings_file(named: Path | None, environment: Mapping[str, str]) -> Path | None:

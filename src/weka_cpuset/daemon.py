@@ -14,7 +14,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import assert_never
 
 import nri
@@ -399,12 +399,15 @@ class Agent:
                 raise end
 
 
-async def serve(agent: Agent, notifier: Notifier) -> None:
+async def serve(
+    agent: Agent, notifier: Notifier, beside: Callable[[], Awaitable[None]] | None = None
+) -> None:
     """Run the agent until SIGTERM or SIGINT.
 
     Args:
         agent: The agent.
         notifier: Feeds systemd's watchdog and is told of the stop.
+        beside: What is done beside the agent's work; its end ends nothing else.
 
     Raises:
         LauncherGone: The runtime that launched this process has ended.
@@ -418,12 +421,13 @@ async def serve(agent: Agent, notifier: Notifier) -> None:
     collecting = asyncio.create_task(collector.run(), name="garbage")
     feeding = asyncio.create_task(notifier.feed_watchdog(), name="watchdog")
     stopping = asyncio.create_task(stop.wait(), name="stop")
+    showing = asyncio.create_task(_without_harm(beside), name="beside")
     try:
         with garbage.off():
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         notifier.stopping()
     finally:
-        tasks = (working, collecting, feeding, stopping)
+        tasks = (working, collecting, feeding, stopping, showing)
         for task in tasks:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -431,3 +435,12 @@ async def serve(agent: Agent, notifier: Notifier) -> None:
         if isinstance(end, Exception):
             raise end
     log.info("Stopped as asked")
+
+
+async def _without_harm(beside: Callable[[], Awaitable[None]] | None) -> None:
+    """Do what is done beside the agent's work; a defect in it is logged."""
+    try:
+        if beside is not None:
+            await beside()
+    except Exception:
+        log.exception("What is done beside the agent's work has failed")

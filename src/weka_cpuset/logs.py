@@ -58,6 +58,9 @@ class Log:
         config: Level, format and file.
         stream: Where to write when `config.file` is empty; None: standard error.
         capacity: How many records wait at most.
+
+    Attributes:
+        queue: The records that wait.
     """
 
     def __init__(
@@ -66,8 +69,8 @@ class Log:
         stream: TextIO | None = None,
         capacity: int = MAX_QUEUED_RECORDS,
     ) -> None:
-        self._writer = Background("log", self._write, capacity)
-        self._queue = _BoundedQueue(self._writer)
+        self.queue = Background("log", self._write, capacity)
+        self._queue = _BoundedQueue(self.queue)
         self._queue.setLevel(LEVELS[config.level])
         self._output = _output(config, stream)
         self._output.setFormatter(_FORMATTERS[config.format]())
@@ -89,12 +92,12 @@ class Log:
         root = logging.getLogger()
         root.handlers[:] = [self._queue]
         root.setLevel(self._queue.level)
-        self._writer.open()
+        self.queue.open()
 
     def close(self) -> None:
         """Write what is queued, for half a second at most, and stop."""
         logging.getLogger().removeHandler(self._queue)
-        if self._writer.close(FLUSH_DEADLINE_S):
+        if self.queue.close(FLUSH_DEADLINE_S):
             # What a full disk did not take is lost; the agent has stopped as asked all the same.
             with contextlib.suppress(OSError):
                 self._output.close()

@@ -51,12 +51,13 @@ class Recording:
 
     Attributes:
         recorder: What the handlers are given.
+        queue: The entries that wait.
     """
 
     def __init__(self, file: RecordFile, capacity: int = QUEUED_MAX) -> None:
         self.recorder = Recorder(self, time.time)
         self._file = file
-        self._queue: Background[Entry] = Background("record", file.write, capacity)
+        self.queue: Background[Entry] = Background("record", file.write, capacity)
 
     @property
     def ledgers_wanted(self) -> int:
@@ -65,13 +66,13 @@ class Recording:
 
     def put(self, entry: Entry) -> bool:
         """Take an entry without waiting; tell whether there was room for it."""
-        return self._queue.put(entry, entry.weight)
+        return self.queue.put(entry, entry.weight)
 
     def open(self) -> None:
         """Start the writer."""
-        self._queue.open()
+        self.queue.open()
 
     def close(self) -> None:
         """Write what is queued, for a moment at most, and close the file."""
-        if self._queue.close(FLUSH_DEADLINE_S):
+        if self.queue.close(FLUSH_DEADLINE_S):
             self._file.close()

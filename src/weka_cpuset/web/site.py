@@ -1,5 +1,6 @@
 """What is answered to which path."""
 
+import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -7,9 +8,11 @@ from http import HTTPStatus
 import msgspec
 
 from weka_cpuset.daemon import Agent
-from weka_cpuset.journal.entry import Line, line_of
+from weka_cpuset.fresh import Fresh
+from weka_cpuset.journal.entry import line_of
 from weka_cpuset.metrics import text as metrics
 from weka_cpuset.status.health import health_of
+from weka_cpuset.status.schema import SCHEMA
 from weka_cpuset.status.snapshots import Snapshots
 from weka_cpuset.web import message
 from weka_cpuset.web.events import Events, TooManyViewers
@@ -21,8 +24,15 @@ class JournalPage(msgspec.Struct, frozen=True):
 
     schema: int
     """The number of the schema: see docs/reference/status.md."""
-    decisions: tuple[Line, ...]
-    """The entries in memory, oldest first."""
+    decisions: tuple[msgspec.Raw, ...]
+    """The entries in memory, oldest first: see `journal.entry.Line`."""
+
+
+JOURNAL_FRESH_S = 0.2
+"""The journal's page is given out again for so many seconds."""
+
+SLICE = 32
+"""So many of its entries are written before others get a turn: some tenths of a millisecond."""
 
 
 class Site:
@@ -51,6 +61,7 @@ class Site:
         self._events = events
         self._exposition = exposition
         self._any_host = any_host
+        self._journal_page = Fresh(self._write_journal, JOURNAL_FRESH_S)
         self._pages: Mapping[str, Callable[[], Awaitable[Response]]] = {
             "/healthz": self._health,
             "/readyz": self._ready,
@@ -96,9 +107,15 @@ class Site:
         return Response(HTTPStatus.OK, snapshot.body, message.JSON)
 
     async def _journal(self) -> Response:
-        entries = self._agent.observer.journal.since(0)
-        page = JournalPage(1, tuple(map(line_of, entries)))
-        return Response(HTTPStatus.OK, msgspec.json.encode(page), message.JSON)
+        return Response(HTTPStatus.OK, await self._journal_page.get(), message.JSON)
+
+    async def _write_journal(self) -> bytes:
+        lines = []
+        for position, entry in enumerate(self._agent.observer.journal.since(0)):
+            if position % SLICE == 0:
+                await asyncio.sleep(0)  # a turn for the runtime's events
+            lines.append(msgspec.Raw(msgspec.json.encode(line_of(entry))))
+        return msgspec.json.encode(JournalPage(SCHEMA, tuple(lines)))
 
     async def _follow(self) -> Response:
         try:

@@ -1,0 +1,30 @@
+"""The agent's HTTP, put together."""
+
+import socket
+from collections.abc import Mapping
+
+from weka_cpuset.address import Address
+from weka_cpuset.daemon import Agent
+from weka_cpuset.metrics.text import Exposition
+from weka_cpuset.metrics.values import Queue, Sources
+from weka_cpuset.status.snapshots import Snapshots
+from weka_cpuset.web.events import Events
+from weka_cpuset.web.server import Server
+from weka_cpuset.web.site import Site
+
+
+def server_of(agent: Agent, address: Address, queues: Mapping[str, Queue]) -> Server:
+    """Return the server of an agent; `run` it on the agent's event loop.
+
+    Args:
+        agent: What it shows.
+        address: Where it listens.
+        queues: The agent's queues, by name; for the metrics.
+    """
+    snapshots = Snapshots(agent, socket.gethostname())
+    events = Events(snapshots, agent.observer.journal)
+    # The server counts its connections, and the metrics have them.
+    counts = Sources(agent, queues, lambda: server.connections, lambda: events.viewers)
+    site = Site(agent, snapshots, events, Exposition(counts), any_host=not address.is_loopback)
+    server = Server(address, site.answer)
+    return server
