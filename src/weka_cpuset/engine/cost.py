@@ -5,7 +5,7 @@ cpus). `pick` relies on that to find the cheapest choice group by group.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from weka_cpuset.engine.cpuset import CpuSet
 from weka_cpuset.engine.preference import NO_PREFERENCE, Numa, Preference, Smt
@@ -51,7 +51,7 @@ class Cost(NamedTuple):
     cpus: tuple[int, ...]
 
 
-PLACEMENT_TERMS = 8
+PLACEMENT_TERMS: Final = 8
 """How many terms of a cost say how well the container itself is placed; those that follow
 say what is left for others."""
 

@@ -10,13 +10,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, combinations, islice
 from typing import NamedTuple
 
-from weka_cpuset.engine.cpuset import CpuSet
+from weka_cpuset.engine.cost import PLACEMENT_TERMS, cost
+from weka_cpuset.engine.cpuset import MAX_CPU, CpuSet
 from weka_cpuset.engine.demand import IntegerDemand
 from weka_cpuset.engine.pick import fits, pick
 from weka_cpuset.engine.topology import Topology
 
 MAX_TRIES = 64
 """How many sets to hold back for the pool are tried: a decision must not take long."""
+
+MAX_ORDERS = 3
+"""In how many orders containers are served at most; more do not help."""
+
+MAX_PLANS = 4
+"""How many plans are compared where something must be held back for the pool. With these two
+bounds one plan in a hundred for several containers is not the best there is
+(tests/property/test_engine_relocate)."""
+
+Terms = tuple[int, ...]
+"""What a placement costs the containers themselves: the first terms of a cost."""
 
 
 class Move(NamedTuple):
@@ -88,8 +100,9 @@ def assign(supply: Supply, needs: Sequence[Need]) -> dict[str, CpuSet] | None:
     """Serve all needs, or none.
 
     1. Serve everyone from all that is free; take that if rule 4 holds afterwards.
-    2. Else hold back for the pool as few cpus as rule 4 needs, trying one cpu of each
-       sort: cpus that the same containers forbid are of one sort here.
+    2. Else hold back for the pool as few cpus as rule 4 needs: one that was taken, or some,
+       of which one of each sort is tried: cpus that the same containers forbid are of one
+       sort here. Of a few such plans the best one is taken.
 
     Args:
         supply: What can be given.
@@ -104,13 +117,18 @@ def assign(supply: Supply, needs: Sequence[Need]) -> dict[str, CpuSet] | None:
     plan = _serve(supply.topology, supply.free, needs)
     if plan is None:
         return None
-    if supply.leaves_enough(_taken(plan, needs)):
+    taken = _taken(plan, needs)
+    if supply.leaves_enough(taken):
         return plan
-    for back in _held_back(supply, needs, len(supply.free) - wanted):
+    most = len(supply.free) - wanted
+    plans: list[dict[str, CpuSet]] = []
+    for back in chain(_given_back(supply, taken, most), _held_back(supply, needs, most)):
         plan = _serve(supply.topology, supply.free - back, needs)
-        if plan is not None:
-            return plan
-    return None
+        if plan is not None and supply.leaves_enough(_taken(plan, needs)):
+            plans.append(plan)
+            if len(plans) == MAX_PLANS:
+                break
+    return _best(supply.topology, supply.free, needs, plans)
 
 
 def _taken(plan: Mapping[str, CpuSet], needs: Sequence[Need]) -> CpuSet:
@@ -121,26 +139,102 @@ def _taken(plan: Mapping[str, CpuSet], needs: Sequence[Need]) -> CpuSet:
 
 
 def _serve(topology: Topology, free: CpuSet, needs: Sequence[Need]) -> dict[str, CpuSet] | None:
-    """Serve needs from free cpus, the most constrained first, or tell that none can."""
+    """Serve needs from free cpus, or tell that none can.
+
+    Whoever is served late gets what the others leave. So those who could be served better
+    alone come first in the next plan, and of all plans the best one is taken.
+    """
     match = _match(free, needs)
     if match is None:
         return None
+    order = sorted(needs, key=lambda need: _choice(free, need))
+    plans: list[dict[str, CpuSet]] = []
+    alone: dict[str, Terms] = {}
+    for _ in range(MAX_ORDERS):
+        plan = _serve_in_turn(topology, free, order, match)
+        if len(plan) == len(order):
+            plans.append(plan)
+        if len(order) == 1:
+            break
+        for need in order:
+            if need.container_id not in alone:
+                own = pick(topology, free, need.demand, need.keep)
+                alone[need.container_id] = _terms(topology, free, need, own)
+        worse = [
+            need
+            for need in order
+            if _terms(topology, free, need, plan.get(need.container_id)) > alone[need.container_id]
+        ]
+        if order[: len(worse)] == worse:
+            break
+        order = [*worse, *(need for need in order if need not in worse)]
+    return _best(topology, free, needs, plans)
+
+
+def _best(
+    topology: Topology, free: CpuSet, needs: Sequence[Need], plans: Sequence[dict[str, CpuSet]]
+) -> dict[str, CpuSet] | None:
+    """Choose the plan that places its containers best, or None if there is none."""
+    return min(plans, key=lambda plan: total_terms(topology, free, needs, plan), default=None)
+
+
+def _choice(free: CpuSet, need: Need) -> tuple[bool, bool, int, str]:
+    """Rank a need by how little it can choose from: forbidden cpus count most, then kept ones."""
+    allowed = len(free - need.forbidden)
+    return allowed == len(free), not need.keep, allowed - need.lacks, need.container_id
+
+
+def total_terms(
+    topology: Topology, free: CpuSet, needs: Sequence[Need], plan: Mapping[str, CpuSet]
+) -> Terms:
+    """Tell how well a plan places its containers, all in all.
+
+    Args:
+        topology: The machine.
+        free: Cpus that could be given to somebody.
+        needs: The containers.
+        plan: All cpus of each.
+
+    Returns:
+        The placement terms of rule 5, each summed over the containers; less is better.
+    """
+    each = (_terms(topology, free, need, plan[need.container_id]) for need in needs)
+    return tuple(map(sum, zip(*each, strict=True)))
+
+
+def _terms(topology: Topology, free: CpuSet, need: Need, own: CpuSet | None) -> Terms:
+    """Tell how well a container is placed; nothing is worse than not at all."""
+    if own is None:
+        return (MAX_CPU,)
+    return cost(topology, free, own, need.keep, need.demand.preference)[:PLACEMENT_TERMS]
+
+
+def _serve_in_turn(
+    topology: Topology, free: CpuSet, order: Sequence[Need], match: Mapping[str, CpuSet]
+) -> dict[str, CpuSet]:
+    """Give each the best of what those before it leave, as long as nobody after it starves.
+
+    Args:
+        topology: The machine.
+        free: Cpus that may be given.
+        order: The needs, in the order in which they are served.
+        match: Any way to serve them all.
+
+    Returns:
+        All cpus of each; who could only be served against its preference is missing.
+    """
     plan: dict[str, CpuSet] = {}
-    waiting = sorted(
-        needs, key=lambda need: (len(free - need.forbidden) - need.lacks, need.container_id)
-    )
-    while waiting:
-        need = waiting.pop(0)
+    for place, need in enumerate(order, start=1):
         best = pick(topology, free, need.demand, need.keep)
-        rest = None if best is None else _match(free - best, waiting)
+        rest = None if best is None else _match(free - best, order[place:])
         if best is None or rest is None:
             # The best cpus for this one starve another; the matching is a way that does not.
-            best, rest = need.keep | match[need.container_id], match
-            if not fits(topology, best, need.demand, need.keep):
-                return None
-        plan[need.container_id] = best
-        free -= best
-        match = rest
+            best = need.keep | match[need.container_id]
+        else:
+            match = rest
+        if fits(topology, best, need.demand, need.keep):
+            plan[need.container_id] = best
+            free -= best
     return plan
 
 
@@ -195,6 +289,15 @@ def _pass_on(
         taker, cpu = step
         owner[cpu] = taker
         step = came_from[taker]
+
+
+def _given_back(supply: Supply, taken: CpuSet, most: int) -> Iterator[CpuSet]:
+    """Yield single cpus of a plan that would have satisfied rule 4 had they been left."""
+    left = (supply.free | supply.rest) - taken
+    hungry = [forbidden for forbidden in supply.protected if left <= forbidden]
+    for cpu in reversed(list(taken)):
+        if most > 0 and not any(cpu in forbidden for forbidden in hungry):
+            yield CpuSet.of([cpu])
 
 
 def _held_back(supply: Supply, needs: Sequence[Need], most: int) -> Iterator[CpuSet]:
