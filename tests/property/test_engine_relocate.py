@@ -24,7 +24,8 @@ from weka_cpuset.engine import (
     decide,
     pick,
 )
-from weka_cpuset.engine.relocate import Need, Supply, assign, total_terms
+from weka_cpuset.engine.matching import Need
+from weka_cpuset.engine.relocate import Supply, assign, total_terms
 
 SMALL = settings(max_examples=120, deadline=None)
 MACHINES = (

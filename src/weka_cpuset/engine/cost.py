@@ -104,7 +104,8 @@ def cost(
 
 def touched(groups: Sequence[CpuSet], chosen: CpuSet) -> list[CpuSet]:
     """List the groups in which a choice has cpus."""
-    return [group for group in groups if not group.isdisjoint(chosen)]
+    mask = chosen.mask
+    return [group for group in groups if group.mask & mask]
 
 
 def pairs(cpus: int) -> int:

@@ -29,9 +29,10 @@ from weka_cpuset.engine.errors import (
 )
 from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import Holding, recorded_cpus
+from weka_cpuset.engine.matching import Need
 from weka_cpuset.engine.misfit import misfit
 from weka_cpuset.engine.pick import keepable, pick, shrink
-from weka_cpuset.engine.relocate import Move, Need, Supply, assign
+from weka_cpuset.engine.relocate import Move, Supply, assign
 
 
 def place(draft: Draft, holding: Holding, keep: CpuSet = CpuSet.EMPTY) -> list[Move]:

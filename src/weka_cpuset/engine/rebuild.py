@@ -36,11 +36,12 @@ from weka_cpuset.engine.ledger import (
     family_of,
     recorded_cpus,
 )
+from weka_cpuset.engine.matching import Need
 from weka_cpuset.engine.misfit import misfit
 from weka_cpuset.engine.order import CpusetUpdate
 from weka_cpuset.engine.pick import keepable, shrink
 from weka_cpuset.engine.place import give_pool, judge, note_record, supply_of
-from weka_cpuset.engine.relocate import Move, Need, Supply, assign
+from weka_cpuset.engine.relocate import Move, Supply, assign
 from weka_cpuset.engine.tell import tell_due
 from weka_cpuset.engine.topology import Topology
 

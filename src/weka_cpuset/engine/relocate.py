@@ -1,9 +1,8 @@
 """Give several integer containers new cpus at once, all or nothing (rule 2).
 
 Containers that forbid different cpus can starve each other, so whether everyone can be
-served is decided exactly, by augmenting paths between cpus wanted and cpus free
-(bipartite matching). Within what is possible each gets the best cpus by rule 5, the most
-constrained first.
+served is decided exactly (`matching`). Within what is possible each gets the best cpus by
+rule 5, the most constrained first.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +10,8 @@ from itertools import chain, combinations, islice
 from typing import NamedTuple
 
 from weka_cpuset.engine.cost import PLACEMENT_TERMS, cost
-from weka_cpuset.engine.cpuset import MAX_CPU, CpuSet
-from weka_cpuset.engine.demand import IntegerDemand
+from weka_cpuset.engine.cpuset import CpuSet
+from weka_cpuset.engine.matching import Need, can_serve, match
 from weka_cpuset.engine.pick import fits, pick
 from weka_cpuset.engine.topology import Topology
 
@@ -43,30 +42,6 @@ class Move(NamedTuple):
     container_id: str
     before: CpuSet
     after: CpuSet
-
-
-class Need(NamedTuple):
-    """An integer container that lacks cpus.
-
-    Attributes:
-        container_id: The container.
-        demand: What it asks for.
-        keep: The cpus it has and keeps (see `pick.keepable`).
-    """
-
-    container_id: str
-    demand: IntegerDemand
-    keep: CpuSet = CpuSet.EMPTY
-
-    @property
-    def lacks(self) -> int:
-        """How many more cpus it needs."""
-        return self.demand.count - len(self.keep)
-
-    @property
-    def forbidden(self) -> CpuSet:
-        """Cpus it must not get."""
-        return self.demand.forbidden
 
 
 class Supply(NamedTuple):
@@ -144,31 +119,74 @@ def _serve(topology: Topology, free: CpuSet, needs: Sequence[Need]) -> dict[str,
     Whoever is served late gets what the others leave. So those who could be served better
     alone come first in the next plan, and of all plans the best one is taken.
     """
-    match = _match(free, needs)
-    if match is None:
+    if not can_serve(free, needs):
         return None
+    alone = {need.container_id: pick(topology, free, need.demand, need.keep) for need in needs}
     order = sorted(needs, key=lambda need: _choice(free, need))
     plans: list[dict[str, CpuSet]] = []
-    alone: dict[str, Terms] = {}
-    for _ in range(MAX_ORDERS):
-        plan = _serve_in_turn(topology, free, order, match)
+    for _ in range(MAX_ORDERS if len(needs) > 1 else 1):
+        plan = _serve_in_turn(topology, free, order, alone)
         if len(plan) == len(order):
             plans.append(plan)
-        if len(order) == 1:
-            break
-        for need in order:
-            if need.container_id not in alone:
-                own = pick(topology, free, need.demand, need.keep)
-                alone[need.container_id] = _terms(topology, free, need, own)
-        worse = [
-            need
-            for need in order
-            if _terms(topology, free, need, plan.get(need.container_id)) > alone[need.container_id]
-        ]
+        worse = [need for need in order if _is_worse(topology, free, need, plan, alone)]
         if order[: len(worse)] == worse:
             break
         order = [*worse, *(need for need in order if need not in worse)]
-    return _best(topology, free, needs, plans)
+    return plans[0] if len(plans) == 1 else _best(topology, free, needs, plans)
+
+
+def _choice(free: CpuSet, need: Need) -> tuple[bool, bool, int, str]:
+    """Rank a need by how little it can choose from: forbidden cpus count most, then kept ones."""
+    allowed = len(free - need.forbidden)
+    return allowed == len(free), not need.keep, allowed - need.lacks, need.container_id
+
+
+def _is_worse(
+    topology: Topology,
+    free: CpuSet,
+    need: Need,
+    plan: Mapping[str, CpuSet],
+    alone: Mapping[str, CpuSet | None],
+) -> bool:
+    """Tell whether a plan places a container worse than could be done if it were alone."""
+    own, best = plan.get(need.container_id), alone[need.container_id]
+    if own == best or best is None:
+        return False
+    if own is None:
+        return True
+    return _terms(topology, free, need, own) > _terms(topology, free, need, best)
+
+
+def _serve_in_turn(
+    topology: Topology,
+    free: CpuSet,
+    order: Sequence[Need],
+    alone: Mapping[str, CpuSet | None],
+) -> dict[str, CpuSet]:
+    """Give each the best of what those before it leave, as long as nobody after it starves.
+
+    Args:
+        topology: The machine.
+        free: Cpus that may be given; enough for all.
+        order: The needs, in the order in which they are served.
+        alone: What each would get if it were alone.
+
+    Returns:
+        All cpus of each; who could only be served against its preference is missing.
+    """
+    plan: dict[str, CpuSet] = {}
+    for place, need in enumerate(order):
+        best = alone[need.container_id]
+        if best is not None and not best <= free | need.keep:
+            best = pick(topology, free, need.demand, need.keep)
+        if best is None or not can_serve(free - best, order[place + 1 :]):
+            # The best cpus for this one starve another; the matching is a way that does not.
+            found = match(free, order[place:])
+            best = need.keep | found.get(need.container_id, CpuSet.EMPTY)
+        if fits(topology, best, need.demand, need.keep):
+            plan[need.container_id] = best
+            free -= best
+    return plan
 
 
 def _best(
@@ -176,12 +194,6 @@ def _best(
 ) -> dict[str, CpuSet] | None:
     """Choose the plan that places its containers best, or None if there is none."""
     return min(plans, key=lambda plan: total_terms(topology, free, needs, plan), default=None)
-
-
-def _choice(free: CpuSet, need: Need) -> tuple[bool, bool, int, str]:
-    """Rank a need by how little it can choose from: forbidden cpus count most, then kept ones."""
-    allowed = len(free - need.forbidden)
-    return allowed == len(free), not need.keep, allowed - need.lacks, need.container_id
 
 
 def total_terms(
@@ -202,93 +214,8 @@ def total_terms(
     return tuple(map(sum, zip(*each, strict=True)))
 
 
-def _terms(topology: Topology, free: CpuSet, need: Need, own: CpuSet | None) -> Terms:
-    """Tell how well a container is placed; nothing is worse than not at all."""
-    if own is None:
-        return (MAX_CPU,)
+def _terms(topology: Topology, free: CpuSet, need: Need, own: CpuSet) -> Terms:
     return cost(topology, free, own, need.keep, need.demand.preference)[:PLACEMENT_TERMS]
-
-
-def _serve_in_turn(
-    topology: Topology, free: CpuSet, order: Sequence[Need], match: Mapping[str, CpuSet]
-) -> dict[str, CpuSet]:
-    """Give each the best of what those before it leave, as long as nobody after it starves.
-
-    Args:
-        topology: The machine.
-        free: Cpus that may be given.
-        order: The needs, in the order in which they are served.
-        match: Any way to serve them all.
-
-    Returns:
-        All cpus of each; who could only be served against its preference is missing.
-    """
-    plan: dict[str, CpuSet] = {}
-    for place, need in enumerate(order, start=1):
-        best = pick(topology, free, need.demand, need.keep)
-        rest = None if best is None else _match(free - best, order[place:])
-        if best is None or rest is None:
-            # The best cpus for this one starve another; the matching is a way that does not.
-            best = need.keep | match[need.container_id]
-        else:
-            match = rest
-        if fits(topology, best, need.demand, need.keep):
-            plan[need.container_id] = best
-            free -= best
-    return plan
-
-
-def _match(free: CpuSet, needs: Sequence[Need]) -> dict[str, CpuSet] | None:
-    """Find any way to give each need its number of allowed free cpus, or None."""
-    if all(len(free - need.forbidden) >= sum(one.lacks for one in needs) for need in needs):
-        return _match_in_turn(free, needs)
-    owner: dict[int, int] = {}
-    for index, need in enumerate(needs):
-        for _ in range(need.lacks):
-            if not _augment(free, needs, owner, index):
-                return None
-    return {
-        need.container_id: CpuSet.of(cpu for cpu, index in owner.items() if needs[index] is need)
-        for need in needs
-    }
-
-
-def _match_in_turn(free: CpuSet, needs: Sequence[Need]) -> dict[str, CpuSet]:
-    """Serve needs that cannot starve each other, one after the other."""
-    found: dict[str, CpuSet] = {}
-    for need in needs:
-        allowed = iter(free - need.forbidden)
-        found[need.container_id] = CpuSet.of(next(allowed) for _ in range(need.lacks))
-        free -= found[need.container_id]
-    return found
-
-
-def _augment(free: CpuSet, needs: Sequence[Need], owner: dict[int, int], index: int) -> bool:
-    """Give one more cpu to a need, passing cpus on from need to need where necessary."""
-    came_from: dict[int, tuple[int, int] | None] = {index: None}
-    queue = [index]
-    for taker in queue:
-        for cpu in free - needs[taker].forbidden:
-            holder = owner.get(cpu)
-            if holder is None:
-                _pass_on(owner, came_from, taker, cpu)
-                return True
-            if holder not in came_from:
-                came_from[holder] = (taker, cpu)
-                queue.append(holder)
-    return False
-
-
-def _pass_on(
-    owner: dict[int, int], came_from: Mapping[int, tuple[int, int] | None], taker: int, cpu: int
-) -> None:
-    """Give a cpu to its taker, whose own cpu goes to the one before, up to the first."""
-    owner[cpu] = taker
-    step = came_from[taker]
-    while step is not None:
-        taker, cpu = step
-        owner[cpu] = taker
-        step = came_from[taker]
 
 
 def _given_back(supply: Supply, taken: CpuSet, most: int) -> Iterator[CpuSet]:

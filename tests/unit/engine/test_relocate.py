@@ -2,7 +2,8 @@
 
 from tests.machines import LAPTOP, flat
 from weka_cpuset.engine import CpuSet, IntegerDemand
-from weka_cpuset.engine.relocate import Need, Supply, assign
+from weka_cpuset.engine.matching import Need
+from weka_cpuset.engine.relocate import Supply, assign
 
 NONE = CpuSet.EMPTY
 

@@ -1,7 +1,8 @@
 """A decision stays short whatever forbidden lists users write."""
 
 from weka_cpuset.engine import CpuSet, IntegerDemand
-from weka_cpuset.engine.relocate import Need, Supply, assign
+from weka_cpuset.engine.matching import Need
+from weka_cpuset.engine.relocate import Supply, assign
 from weka_cpuset.engine.topology import Cpu, Topology
 
 MACHINE = Topology.build([Cpu(cpu, cpu, 0, 0, 0) for cpu in range(64)])
