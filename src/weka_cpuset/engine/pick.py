@@ -127,6 +127,26 @@ def keepable(topology: Topology, free: CpuSet, demand: IntegerDemand, keep: CpuS
     return _whole_cores(topology, (free - demand.forbidden) | keep) & keep
 
 
+def stay(topology: Topology, free: CpuSet, demand: IntegerDemand, keep: CpuSet) -> CpuSet:
+    """Tell which of its cpus a container goes on using when some are taken from it.
+
+    Args:
+        topology: The machine.
+        free: Cpus that could be given to somebody.
+        demand: What it asks for.
+        keep: Those of its cpus that are not in anybody's way.
+
+    Returns:
+        What it can keep (`keepable`); none where that is on a node or in LLC groups which have
+        not enough to add, and it must stay within these: then it moves as a whole.
+    """
+    rest = keepable(topology, free, demand, keep)
+    strict = demand.preference.numa is Numa.STRICT or demand.preference.llc is Llc.STRICT
+    if strict and pick(topology, free, demand, rest) is None:
+        return CpuSet.EMPTY
+    return rest
+
+
 def addable(topology: Topology, free: CpuSet, demand: IntegerDemand, keep: CpuSet) -> CpuSet:
     """Tell which cpus may be added to those that a container keeps.
 

@@ -31,7 +31,7 @@ from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import Holding, recorded_cpus
 from weka_cpuset.engine.matching import Need
 from weka_cpuset.engine.misfit import misfit
-from weka_cpuset.engine.pick import keepable, pick, shrink
+from weka_cpuset.engine.pick import keepable, pick, shrink, stay
 from weka_cpuset.engine.relocate import Move, Supply, assign
 
 
@@ -265,7 +265,7 @@ def _make_way(draft: Draft, claimed: CpuSet) -> list[Move]:
 def _needs(supply: Supply, one: Holding, claimed: CpuSet) -> Iterator[Need]:
     """Tell what a container lacks once claimed cpus are gone."""
     if isinstance(one.demand, IntegerDemand) and one.cpus is not None:
-        keep = keepable(supply.topology, supply.free, one.demand, one.cpus - claimed)
+        keep = stay(supply.topology, supply.free, one.demand, one.cpus - claimed)
         yield Need(one.id, one.demand, keep)
 
 

@@ -39,7 +39,7 @@ from weka_cpuset.engine.ledger import (
 from weka_cpuset.engine.matching import Need
 from weka_cpuset.engine.misfit import misfit
 from weka_cpuset.engine.order import CpusetUpdate
-from weka_cpuset.engine.pick import keepable, shrink
+from weka_cpuset.engine.pick import shrink, stay
 from weka_cpuset.engine.place import give_pool, judge, note_record, supply_of
 from weka_cpuset.engine.relocate import Move, Supply, assign
 from weka_cpuset.engine.tell import tell_due
@@ -277,7 +277,7 @@ def _place_integers(draft: Draft, holdings: Sequence[Holding]) -> list[Notice]:
             lacking.append((one, demand, keep))
     needs: list[tuple[Holding, Need]] = []
     for one, demand, has in lacking:
-        keep = keepable(draft.topology, supply_of(draft, CpuSet.EMPTY).free, demand, has)
+        keep = stay(draft.topology, supply_of(draft, CpuSet.EMPTY).free, demand, has)
         if keep != has:
             draft.put(replace(one, cpus=keep))
         needs.append((one, Need(one.id, demand, keep)))

@@ -143,6 +143,18 @@ def test_who_cannot_have_whole_cores_elsewhere_is_not_moved() -> None:
     assert isinstance(created(ledger, "m", 0, cores="0").refusal, NoMovePlan)
 
 
+def test_who_must_stay_on_one_node_moves_as_a_whole() -> None:
+    """Where its node has nothing to replace a named cpu, all its cpus move to another one."""
+    ledger = created(Ledger.empty(SERVER), "p", 8, numa="strict").ledger
+    (home,) = (node for node in SERVER.nodes if not node.isdisjoint(ledger.cpus_of("p")))
+    rest = home - ledger.cpus_of("p")
+    ledger = created(ledger, "n", 0, cores=str(rest)).ledger
+    named = ledger.cpus_of("p").lowest
+    decision = created(ledger, "m", 0, cores=str(named))
+    assert cpus_of(decision, "p").isdisjoint(home)
+    assert any(cpus_of(decision, "p") <= node for node in SERVER.nodes)
+
+
 def test_a_container_grows_by_whole_cores_or_not_at_all() -> None:
     """A resize keeps the cores it has and adds whole ones; half a core is refused."""
     ledger = created(Ledger.empty(LAPTOP, FULL), "p", 2).ledger
