@@ -4,10 +4,10 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test lint unit property integration simulation e2e nightly bench generate clean
+.PHONY: help setup demo test lint unit property integration simulation e2e vm vm-quick test-vm nightly bench generate clean
 
 help: ## Show the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## /  \1: /p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1: /p' $(MAKEFILE_LIST)
 
 .venv/.ready: pyproject.toml constraints.txt debian-packages.txt tools/setup.sh
 	tools/setup.sh
@@ -17,7 +17,7 @@ setup: .venv/.ready ## Install what is needed into .venv
 demo: setup ## See the agent place pods on a 32-cpu machine, without a cluster
 	$(BIN)/python -m nodesim.demo
 
-test: lint unit property integration simulation e2e ## Run every tier
+test: lint unit property integration simulation e2e vm-quick ## Run every tier
 
 lint: setup ## Style, types, import contracts, generated files
 	$(BIN)/ruff format --check .
@@ -46,6 +46,15 @@ simulation: setup ## The agent on simulated hosts: storms, faults, and deliberat
 e2e: setup ## The daemon under a real containerd (needs root; fetches Debian packages)
 	$(BIN)/python -m tests.e2e.packages
 	$(PYTEST) tests/e2e
+
+vm: setup ## A shell in a virtual node with 20 cpus, containerd and the agent
+	@$(BIN)/python -m tests.vm.shell
+
+vm-quick: setup ## The short profile of the tests in a virtual node, on one containerd
+	$(PYTEST) tests/vm -m quick --vm-containerd containerd-2.1
+
+test-vm: setup ## All tests in a virtual node, on both containerds
+	$(PYTEST) tests/vm
 
 bench: setup ## Handler cost, waits in a storm, start-up time, memory
 	$(BIN)/python -m bench

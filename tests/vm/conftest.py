@@ -19,6 +19,8 @@ from tests.vm.truth import Seen, Truth
 MACHINE = pytest.StashKey[Machine]()
 SEEN = pytest.StashKey[list[Seen]]()
 ARCHITECTURE = "x86_64"
+HERE = Path(__file__).parent
+TEST_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Names the marker of the tests that `make test` has."""
     config.addinivalue_line("markers", "quick: part of the short profile of the vm tier")
     config.stash[SEEN] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives each test the time that emulation takes; the first one may build the image, too."""
+    for item in items:
+        if HERE in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

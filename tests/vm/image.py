@@ -102,7 +102,7 @@ def build() -> Image:
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="build-", dir=CACHE) as folder:
             _build(Path(folder))
-            _forget_others()
+            _forget_old()
             Path(folder).rename(target)
             Path(folder).mkdir()  # for the clean-up, which wants to remove it
     return Image(target)
@@ -115,10 +115,12 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _forget_others() -> None:
-    """Removes older images and their snapshots: each takes a gigabyte."""
-    for old in [*CACHE.glob("image-*"), *CACHE.glob("snapshot-*")]:
-        shutil.rmtree(old)
+def _forget_old() -> None:
+    """Removes old images and their snapshots, which take a gigabyte; the last may be in use."""
+    old = sorted(CACHE.glob("image-*"), key=lambda folder: folder.stat().st_mtime)[:-1]
+    for folder in old:
+        for one in [folder, *CACHE.glob(f"snapshot-{folder.name}-*")]:
+            shutil.rmtree(one)
 
 
 def _build(folder: Path) -> None:

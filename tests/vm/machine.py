@@ -42,7 +42,7 @@ KERNEL_OPTIONS: Final = (
     " nokaslr random.trust_cpu=on no_timer_check cryptomgr.notests net.ifnames=0 tsc=reliable"
     " clocksource=tsc norandmaps apparmor=0 audit=0 init_on_alloc=0 kfence.sample_interval=0"
 )
-SCRIPTS, CRI, TAR, OBSERVER = 2000, 2001, 2003, 2004
+SCRIPTS, CRI, TAR, OBSERVER, TERMINAL = 2000, 2001, 2003, 2004, 2005
 """What listens in the machine; see guest/init."""
 
 BOOT_TIMEOUT_S: Final = 120.0
@@ -173,6 +173,12 @@ class Machine:
         time.sleep(1)  # what still listens is the old one
         self.wait_ready()
 
+    def terminal(self) -> socket.socket:
+        """A connection to a shell in the machine, on a terminal of its own."""
+        connection = self._connect(TERMINAL, SCRIPT_TIMEOUT_S)
+        connection.settimeout(None)
+        return connection
+
     def wait_ready(self) -> None:
         """Waits until the machine's containerd serves and scripts can be run."""
         try:
@@ -247,7 +253,7 @@ class Machine:
     def _launch(self, drive: str, more: Sequence[str]) -> None:
         tools = self.image.tools
         forwards = "".join(
-            f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in (SCRIPTS, CRI, TAR, OBSERVER)
+            f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in (SCRIPTS, CRI, TAR, OBSERVER, TERMINAL)
         )
         socket_path = self._folder / "qmp"
         with (self._folder / "qemu.log").open("wb") as log:

@@ -5,8 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import pytest
-
 from nodestress.cri import CriError
 from tests.e2e.kubelet import RunningPod
 from tests.e2e.pods import annotated, integer, shared
@@ -87,7 +85,6 @@ def test_runtime_killed_under_load(node: VmNode) -> None:
     assert not node.truth.history(pods).broken
 
 
-@pytest.mark.timeout(300)
 def test_first_pod_after_the_boot_is_right(machine: Machine, runtime: Runtime) -> None:
     """A plugin that the runtime launches at boot places the very first pod of the node."""
     machine.run(f"ln -s /{PROGRAM} {PLUGIN}; sync")

@@ -11,9 +11,8 @@ from tests.vm.node import LOG
 ROUNDS = 3
 END_S = 240.0
 
-pytestmark = [pytest.mark.quick, pytest.mark.timeout(300)]
 
-
+@pytest.mark.quick
 def test_all_criteria_are_met(node: VmNode) -> None:
     """Each success criterion is met, and its evidence is printed."""
     said = node.machine.run(

@@ -8,8 +8,6 @@ from tests.vm.conftest import VmNode
 PODS = 40
 NAMED = ("15,16", "17", "18-19")
 INTEGERS = 4
-# One round takes half a minute where there is nothing else to do.
-ROUND_S = 120
 
 
 def crowd(generation: int) -> list[PodSpec]:
@@ -23,19 +21,11 @@ def crowd(generation: int) -> list[PodSpec]:
     return [*owners, *others]
 
 
-@pytest.fixture
-def rounds(request: pytest.FixtureRequest) -> int:
-    """How many rounds are asked for."""
-    number: int = request.config.getoption("--vm-rounds")
-    request.node.add_marker(pytest.mark.timeout(60 + ROUND_S * number))
-    return number
-
-
-@pytest.mark.timeout(0)
-def test_forced_deletion_of_forty_pods(node: VmNode, rounds: int) -> None:
+@pytest.mark.timeout(0)  # as many rounds as are asked for
+def test_forced_deletion_of_forty_pods(node: VmNode, pytestconfig: pytest.Config) -> None:
     """The agent outlives every round, and for each the rules hold; in the end nothing is left."""
     process = node.agent.pids()
-    for generation in range(rounds):
+    for generation in range(pytestconfig.getoption("--vm-rounds")):
         pods = node.kubelet.run_all(crowd(generation))
         node.truth.assert_settled(pods)
 
