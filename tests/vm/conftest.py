@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,8 @@ from tests.vm.truth import Seen, Truth
 
 MACHINE = pytest.StashKey[Machine]()
 SEEN = pytest.StashKey[list[Seen]]()
+EVIDENCE = pytest.StashKey[list[str]]()
+"""What the acceptance test said, for the end of the report."""
 ARCHITECTURE = "x86_64"
 HERE = Path(__file__).parent
 TEST_TIMEOUT_S = 600
@@ -54,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Names the marker of the tests that `make test` has."""
     config.addinivalue_line("markers", "quick: part of the short profile of the vm tier")
     config.stash[SEEN] = []
+    config.stash[EVIDENCE] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,7 +78,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Says what was seen of overlaps, over all tests."""
+    """Says what the acceptance test saw, and what was seen of overlaps over all tests."""
+    for line in config.stash[EVIDENCE]:
+        terminalreporter.write_line(line)
     seen = config.stash[SEEN]
     if seen:
         terminalreporter.write_line(
