@@ -66,9 +66,11 @@ from weka_cpuset.engine.ledger import Holding, Ledger, Reported, Rules
 from weka_cpuset.engine.order import CpusetUpdate, Step
 from weka_cpuset.engine.pick import pick
 from weka_cpuset.engine.preference import NO_PREFERENCE, Llc, Numa, Preference, Smt
+from weka_cpuset.engine.reasons import Choice, Obstacle, Reasons, Situation, reasons
 from weka_cpuset.engine.rebuild import Rebuilt, rebuild, rehome, reread
 from weka_cpuset.engine.relocate import Move
 from weka_cpuset.engine.topology import Cpu, Node, Topology
+from weka_cpuset.engine.trial import Planned, Tried, attempt
 
 __all__ = [
     "CORES_ANNOTATION",
@@ -80,6 +82,7 @@ __all__ = [
     "Adjustment",
     "AnnotatedDemand",
     "AnnotationIgnored",
+    "Choice",
     "Class",
     "Classified",
     "ContainerFacts",
@@ -116,13 +119,16 @@ __all__ = [
     "NotWholeCores",
     "Notice",
     "Numa",
+    "Obstacle",
     "Outcome",
     "Phase",
+    "Planned",
     "PodFacts",
     "PodRemove",
     "PodStop",
     "PoolWouldRunDry",
     "Preference",
+    "Reasons",
     "Rebuilt",
     "Refusal",
     "Remove",
@@ -131,6 +137,7 @@ __all__ = [
     "Seen",
     "Settle",
     "SharedDemand",
+    "Situation",
     "Smt",
     "SpansLlcs",
     "SpansNodes",
@@ -138,9 +145,11 @@ __all__ = [
     "Step",
     "Stop",
     "Topology",
+    "Tried",
     "Unplaced",
     "Update",
     "Why",
+    "attempt",
     "classify",
     "cost",
     "decide",
@@ -148,6 +157,7 @@ __all__ = [
     "explain_cpu",
     "pick",
     "reads_annotation",
+    "reasons",
     "rebuild",
     "rehome",
     "reread",
