@@ -8,6 +8,7 @@ from http import HTTPStatus
 import msgspec
 
 from weka_cpuset.daemon import Agent
+from weka_cpuset.explain.view import LedgerPage
 from weka_cpuset.fresh import Fresh
 from weka_cpuset.journal.entry import line_of
 from weka_cpuset.metrics import text as metrics
@@ -31,8 +32,12 @@ class JournalPage(msgspec.Struct, frozen=True):
 JOURNAL_FRESH_S = 0.2
 """The journal's page is given out again for so many seconds."""
 
+LEDGER_FRESH_S = 1.0
+"""The ledger's page is given out again for so many seconds: it is the dearest one."""
+
 SLICE = 32
-"""So many of its entries are written before others get a turn: some tenths of a millisecond."""
+"""So many of the journal's entries are written before others get a turn: some tenths of a
+millisecond."""
 
 
 class Site:
@@ -62,12 +67,14 @@ class Site:
         self._exposition = exposition
         self._any_host = any_host
         self._journal_page = Fresh(self._write_journal, JOURNAL_FRESH_S)
+        self._ledger_page = Fresh(self._write_ledger, LEDGER_FRESH_S)
         self._pages: Mapping[str, Callable[[], Awaitable[Response]]] = {
             "/healthz": self._health,
             "/readyz": self._ready,
             "/metrics": self._metrics,
             "/status.json": self._status,
             "/journal.json": self._journal,
+            "/ledger.json": self._ledger,
             "/events": self._follow,
         }
 
@@ -116,6 +123,22 @@ class Site:
                 await asyncio.sleep(0)  # a turn for the runtime's events
             lines.append(msgspec.Raw(msgspec.json.encode(line_of(entry))))
         return msgspec.json.encode(JournalPage(SCHEMA, tuple(lines)))
+
+    async def _ledger(self) -> Response:
+        return Response(HTTPStatus.OK, await self._ledger_page.get(), message.JSON)
+
+    async def _write_ledger(self) -> bytes:
+        """Write the ledger beside the event loop: an immutable value, and some milliseconds."""
+        snapshot = await self._snapshots.latest()
+        status = snapshot.status
+        page = LedgerPage(
+            version=status.agent.version,
+            node=status.node,
+            at=status.at,
+            decisions=snapshot.decisions,
+            since={one: row.since for one, row in snapshot.rows.items()},
+        )
+        return await self._agent.host.offload(lambda: page.write(snapshot.ledger))
 
     async def _follow(self) -> Response:
         try:
