@@ -4,7 +4,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test lint unit property integration simulation e2e vm vm-quick test-vm nightly bench generate clean
+.PHONY: help setup demo test lint unit property integration simulation e2e vm vm-quick test-vm nightly bench generate dist clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1: /p' $(MAKEFILE_LIST)
@@ -59,8 +59,12 @@ test-vm: setup ## All tests in a virtual node, on both containerds
 bench: setup ## Handler cost, waits in a storm, start-up time, memory
 	$(BIN)/python -m bench
 
-generate: setup ## Regenerate the message classes from the .proto files
+generate: setup ## Regenerate the message classes, and what follows from chart and settings
 	$(BIN)/python tools/generate_messages.py
+	$(BIN)/python tools/generate_chart.py
+
+dist: setup ## Build wheel, sdist, executable, chart, bill of materials and checksums into dist/
+	$(BIN)/python -m tools.release
 
 clean: ## Remove what the other targets made
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
