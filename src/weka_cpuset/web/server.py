@@ -28,11 +28,14 @@ class Server:
     Args:
         address: Where to listen.
         answer: Answers requests.
+
+    Attributes:
+        answer: Answers requests.
     """
 
     def __init__(self, address: Address, answer: Answer) -> None:
         self._address = address
-        self._answer = answer
+        self.answer = answer
         self._open: set[asyncio.StreamWriter] = set()
         self._waiting: dict[asyncio.StreamWriter, None] = {}
         self._problem = ""
@@ -70,7 +73,7 @@ class Server:
         self._waiting[writer] = None
         try:
             await connection.serve(
-                reader, writer, self._answer, lambda: self._waiting.pop(writer, None)
+                reader, writer, self.answer, lambda: self._waiting.pop(writer, None)
             )
             writer.close()
         except Disconnected:

@@ -24,7 +24,8 @@ def server_of(agent: Agent, address: Address, queues: Mapping[str, Queue]) -> Se
     snapshots = Snapshots(agent, socket.gethostname())
     events = Events(snapshots, agent.observer.journal)
     # The server counts its connections, and the metrics have them.
-    counts = Sources(agent, queues, lambda: server.connections, lambda: events.viewers)
-    site = Site(agent, snapshots, events, Exposition(counts), any_host=not address.is_loopback)
+    sources = Sources(agent, queues, lambda: server.connections, lambda: events.viewers)
+    any_host = not address.is_loopback
+    site = Site(agent, snapshots, events, Exposition(sources), any_host=any_host)
     server = Server(address, site.answer)
     return server

@@ -1,0 +1,41 @@
+"""An agent without a runtime, for tests of what it shows."""
+
+import nri
+from weka_cpuset.daemon import Agent, Host
+from weka_cpuset.enforced import Enforced
+from weka_cpuset.engine import CpuSet, Topology
+from weka_cpuset.settings import Settings
+from weka_cpuset.systemd import Notifier
+
+RUNTIME = nri.RuntimeInfo("containerd", "v2.1.0", "v0.12.1", None, None)
+
+
+class NoCgroups:
+    """A cgroup tree in which there is nothing."""
+
+    def read(self, path: str) -> Enforced:
+        """Find nothing."""
+        raise FileNotFoundError(path)
+
+    def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
+        """Find nothing."""
+        del cpus, mems
+        raise FileNotFoundError(path)
+
+    def is_dead(self, path: str) -> bool:
+        """Know of no end."""
+        del path
+        return False
+
+
+def agent_of(topology: Topology, settings: Settings | None = None) -> Agent:
+    """Return an agent of a machine. It does not work, but its handlers answer events."""
+    host = Host(lambda: topology, lambda: topology.online, NoCgroups(), frozenset)
+    endpoint = nri.SocketEndpoint("/nowhere/nri.sock")
+    agent = Agent(settings or Settings(), endpoint, host, Notifier({}))
+    handlers = agent.handlers
+    # Settling begins with the agent's work.
+    handlers.on_unsettled = handlers.on_urgent = handlers.on_burst = lambda: None
+    handlers.on_told = lambda *_: None
+    handlers.on_request = lambda: None
+    return agent
