@@ -14,6 +14,7 @@ import socket
 import socketserver
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ class Notified:
 
 WATCH = Watch()
 NOTIFIED = Notified()
-_OPERATIONS = {
+_OPERATIONS: dict[str, Callable[..., Any]] = {
     "make_pod": make_pod,
     "remove_pod": remove_pod,
     "watch": WATCH.add,
