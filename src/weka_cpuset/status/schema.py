@@ -25,7 +25,7 @@ class Problem(msgspec.Struct, frozen=True):
     """Something that is not as it shall be."""
 
     code: str
-    """What it is: a value of `weka_cpuset.status.health.Code`."""
+    """What it is: see the table of problems."""
     text: str
     """What is wrong, in words."""
 
