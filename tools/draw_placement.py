@@ -15,10 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from nodesim.cpumap import map_of
 from nodesim.machines import MACHINES
-from nodesim.report import Occupant
-from nodesim.scene import Host, look
 from weka_cpuset.engine import (
     Class,
     ContainerFacts,
@@ -36,6 +33,8 @@ from weka_cpuset.engine import (
     Update,
     decide,
 )
+from weka_cpuset.show.cpumap import map_of
+from weka_cpuset.show.scene import Host, Occupant, look
 
 PAGE = Path(__file__).parent.parent / "docs/explanation/placement.md"
 PICTURE = re.compile(r"(<!-- drawn: (.+?) -->\n\n```text\n).*?(```)", re.DOTALL)

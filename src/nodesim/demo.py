@@ -15,15 +15,15 @@ from rich.text import Text
 from nodesim import acceptance, criteria, manifest
 from nodesim.acceptance import Phase
 from nodesim.fields import InputError
-from nodesim.picture import Picture
 from nodesim.report import Report
 from nodesim.rounds import Outcome
-from nodesim.scene import Scene
 from nodesim.simulation import Simulation
 from nodesim.stage import Recorder, Sight, Watched
-from nodesim.terminal import console_of_stdout
 from nodesim.verdict import verdict_of
 from weka_cpuset.engine import CpuSet
+from weka_cpuset.show.picture import Picture
+from weka_cpuset.show.scene import Scene
+from weka_cpuset.show.terminal import console_of_stdout
 
 LONG = 100
 """A phase with more actions than this has a progress bar."""

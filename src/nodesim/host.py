@@ -26,13 +26,14 @@ from nodesim.kubelet import Kubelet, PodPhase
 from nodesim.observer import Mishap
 from nodesim.other_plugin import OtherPlugin
 from nodesim.records import Container, Phase
-from nodesim.report import Entry, EntryKind, Occupant, Violation
+from nodesim.report import Entry, EntryKind, Violation
 from nodesim.runtime import Runtime
 from nodesim.tenant import Newcomer
 from nodesim.workload import Resources
 from nri import Event
 from weka_cpuset import settings
 from weka_cpuset.engine import AnnotatedDemand, Class, CpuSet, Demand, IntegerDemand, Rules
+from weka_cpuset.show.scene import Occupant
 
 _PATIENCE_S = {
     # The agent learns of it when it is told that the container has started.

@@ -9,8 +9,6 @@ from enum import StrEnum
 
 import msgspec
 
-from weka_cpuset.engine import Class, CpuSet
-
 
 class EntryKind(StrEnum):
     """What an entry of the timeline is about."""
@@ -50,25 +48,6 @@ class Entry:
     kind: EntryKind
     subject: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Occupant:
-    """One live container, as the simulated kernel has it.
-
-    Attributes:
-        label: `namespace/pod/container`.
-        kind: Its class by its manifest.
-        cpus: The cpus that the kernel enforces now.
-        running: Whether its process runs (created ones do not yet).
-        changed: Whether its cpus changed since the last picture.
-    """
-
-    label: str
-    kind: Class
-    cpus: CpuSet
-    running: bool
-    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from nodesim.plan import DEFAULT_MACHINE, DEFAULT_RUNTIME, Plan, Wishes, WrongOp
 from nodesim.rounds import Outcome
 from nodesim.runtimes import RUNTIMES, UnknownRuntime
 from nodesim.stage import PATIENCE_S, LiveStage, PlainStage, Recorder, Stage
-from nodesim.terminal import console_of_stdout
 from nodesim.verdict import refusals_of, verdict_of
 from weka_cpuset.machine_file import MachineFileError
 from weka_cpuset.settings import SettingsError
+from weka_cpuset.show.terminal import console_of_stdout
 
 EXIT_FAILED = 1
 """A rule of placement was broken or an expectation was not met."""

@@ -13,12 +13,12 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from nodesim.picture import Picture
-from nodesim.report import Entry, EntryKind, Occupant
-from nodesim.scene import Host, Scene, look
+from nodesim.report import Entry, EntryKind
 from nodesim.timeline import Refusals, line_of
 from weka_cpuset.engine import CpuSet
 from weka_cpuset.machine import Machine
+from weka_cpuset.show.picture import Picture
+from weka_cpuset.show.scene import Host, Occupant, Scene, look
 
 FRAME_S = 0.1
 """The live picture is drawn this often at most, in seconds."""

@@ -17,13 +17,13 @@ from nodesim.fields import InputError
 from nodesim.kubernetes import CgroupDriver
 from nodesim.plan import DEFAULT_RUNTIME, WrongOptions
 from nodesim.runtimes import RUNTIMES, UnknownRuntime
-from nodesim.terminal import console_of_stdout
 from nodestress import simulated, workload
 from nodestress.figures import Result
 from nodestress.interrupt import Interrupted
 from nodestress.node import NodeFailed
 from nodestress.wishes import Wishes
 from weka_cpuset.machine_file import MachineFileError
+from weka_cpuset.show.terminal import console_of_stdout
 
 EXIT_FAILED = 1
 """At least one criterion is not met."""

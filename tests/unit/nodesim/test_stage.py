@@ -7,10 +7,11 @@ import pytest
 from rich.console import Console
 
 from nodesim.machines import find
-from nodesim.report import Entry, EntryKind, Occupant
+from nodesim.report import Entry, EntryKind
 from nodesim.stage import LiveStage, PlainStage, Recorder, Sight, Stage
 from weka_cpuset.engine import Class, CpuSet
 from weka_cpuset.machine import Machine
+from weka_cpuset.show.scene import Occupant
 
 CHANGE = Entry(1.0, EntryKind.CHANGE, "default/db/main", "-> 1-2")
 REFUSAL = Entry(2.0, EntryKind.REFUSAL, "default/wrong/main", "cpu 99 does not exist")

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from nodesim.terminal import PLAIN, console_of_stdout
+from weka_cpuset.show.terminal import PLAIN, console_of_stdout
 
 
 def printed(monkeypatch: pytest.MonkeyPatch, encoding: str, text: str) -> str:

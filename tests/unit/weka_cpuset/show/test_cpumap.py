@@ -4,11 +4,10 @@ import re
 
 import pytest
 
-from nodesim.cpumap import map_of
-from nodesim.report import Occupant
-from nodesim.scene import Host, Scene, look
 from tests.machines import LAPTOP, SERVER, flat, grid
 from weka_cpuset.engine import Class, Cpu, CpuSet, Node, Topology
+from weka_cpuset.show.cpumap import map_of
+from weka_cpuset.show.scene import Host, Occupant, Scene, look
 
 SPARSE = Topology.build(
     Cpu(id=id_, core=at // 2, node=at // 4, package=0)

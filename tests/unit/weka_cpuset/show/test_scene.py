@@ -2,10 +2,9 @@
 
 import pytest
 
-from nodesim.report import Occupant
-from nodesim.scene import Host, Mark, Scene, look
 from tests.machines import LAPTOP
 from weka_cpuset.engine import Class, CpuSet
+from weka_cpuset.show.scene import Host, Mark, Occupant, Scene, look
 
 HOST = Host(LAPTOP, LAPTOP.online)
 

@@ -1,7 +1,7 @@
 """What a picture of a machine shows: a mark for each cpu, and a short tag for each owner.
 
-Values only; `picture` draws them. The marks come from what the simulated kernel enforces,
-so a picture shows what is, not what the agent believes.
+Values only; `picture` draws them. In a simulation the containers have what the simulated kernel
+enforces, so a picture shows what is, not what the agent believes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
-from nodesim.report import Occupant
 from weka_cpuset.engine import Class, CpuSet, Topology
 
 
@@ -25,6 +24,25 @@ class Mark(Enum):
     CLASH = "!"
     """Processes of two containers run on it, and one of them owns it. For a moment that can be
     the runtime's doing (it loses updates during a start); if it stays so, rule 1 is broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occupant:
+    """One live container.
+
+    Attributes:
+        label: `namespace/pod/container`.
+        kind: Its class.
+        cpus: The cpus that it has.
+        running: Whether its process runs (created ones do not yet).
+        changed: Whether its cpus changed since the last picture.
+    """
+
+    label: str
+    kind: Class
+    cpus: CpuSet
+    running: bool
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

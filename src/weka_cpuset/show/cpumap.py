@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from rich.text import Text
 
-from nodesim.boxes import Box, flow
-from nodesim.scene import Cell, Mark, Scene
 from weka_cpuset.engine import CpuSet, Topology
+from weka_cpuset.show.boxes import Box, flow
+from weka_cpuset.show.scene import Cell, Mark, Scene
 
 IDS_UP_TO = 64
 """Up to how many cpus each cell shows the cpu's id; larger machines have it in the margin."""

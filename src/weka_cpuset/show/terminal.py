@@ -18,7 +18,7 @@ PLAIN: Mapping[str, str] = {
 }
 """What stands for the characters of a picture that an encoding does not have."""
 
-_ERRORS = "nodesim.plain"
+_ERRORS = "weka_cpuset.plain"
 
 
 def console_of_stdout() -> Console:

@@ -2,12 +2,11 @@
 
 import pytest
 
-from nodesim.picture import CONTAINERS_MAX, Picture
-from nodesim.report import Occupant
-from nodesim.scene import Host, look
 from tests.machines import LAPTOP, SERVER
 from tests.unit.nodesim.outcomes import drawn
 from weka_cpuset.engine import Class, CpuSet
+from weka_cpuset.show.picture import CONTAINERS_MAX, Picture
+from weka_cpuset.show.scene import Host, Occupant, look
 
 LIVE = (
     Occupant("default/named/main", Class.ANNOTATED, CpuSet.parse("0,4"), running=True),

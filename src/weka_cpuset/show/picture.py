@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from nodesim import cpumap
-from nodesim.boxes import Box, flow
-from nodesim.report import Occupant
-from nodesim.scene import Mark, Scene
 from weka_cpuset.engine import Class, CpuSet
+from weka_cpuset.show import cpumap
+from weka_cpuset.show.boxes import Box, flow
+from weka_cpuset.show.scene import Mark, Occupant, Scene
 
 CONTAINERS_MAX = 12
 """How many lines of containers a picture has; the rest are counted."""
