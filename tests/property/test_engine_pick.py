@@ -8,7 +8,22 @@ from hypothesis import strategies as st
 
 from tests.property.brute import MOST, PREFERENCES, best, odd, regular
 from tests.property.effort import EXAMPLES
-from weka_cpuset.engine import Cpu, CpuSet, IntegerDemand, Preference, Topology, cost, pick
+from weka_cpuset.engine import (
+    Cpu,
+    CpuSet,
+    IntegerDemand,
+    NotEnoughCores,
+    NotWholeCores,
+    Preference,
+    Refusal,
+    Smt,
+    SpansLlcs,
+    SpansNodes,
+    Topology,
+    cost,
+    pick,
+)
+from weka_cpuset.engine.misfit import misfit
 
 NONE = CpuSet.EMPTY
 EXHAUSTIVE = 6 if EXAMPLES <= 500 else 8
@@ -32,9 +47,27 @@ def assert_best(topology: Topology, free: CpuSet, demand: IntegerDemand, keep: C
     chosen = pick(topology, free, demand, keep)
     expected = best(topology, free, demand, keep)
     assert (chosen is None) == (expected is None)
-    if chosen is not None:
+    if chosen is None:
+        assert_reason(misfit(topology, free, demand, keep, NONE), demand)
+    else:
         assert cost(topology, free, chosen, keep, demand.preference) == expected
         assert keep <= chosen <= (free - demand.forbidden) | keep
+
+
+def assert_reason(refusal: Refusal, demand: IntegerDemand) -> None:
+    """Assert that a refusal names a limit that the demand has, and that was in the way."""
+    match refusal:
+        case NotWholeCores(count, _, right):
+            assert demand.preference.smt is Smt.FULL_CORES
+            assert right
+            assert count not in right
+        case NotEnoughCores():
+            assert demand.preference.smt is Smt.FULL_CORES
+        case SpansNodes(count, most) | SpansLlcs(count, _, most):
+            assert demand.preference.has_limits
+            assert most < count
+        case _:
+            raise AssertionError(refusal)
 
 
 @pytest.mark.parametrize("size", range(1, EXHAUSTIVE + 1))

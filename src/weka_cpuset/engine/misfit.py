@@ -43,22 +43,39 @@ def misfit(
             above = [min(one for one in possible if one > count)] if max(possible) > count else []
             widths = tuple(sorted({len(core) for core in topology.cores}))
             return NotWholeCores(count, widths, (*below, *above))
-        whole = CpuSet.of(cpu for core in topology.cores if core <= usable for cpu in core)
-        if count not in _sums(topology, whole):
+        if count not in _sums(topology, usable):
+            whole = CpuSet.of(cpu for core in topology.cores if core <= usable for cpu in core)
             return NotEnoughCores(count, whole, allowed | keep)
+    areas = [topology.online]
     if preference.numa is Numa.STRICT:
-        nodes = touched(topology.nodes, keep) or topology.nodes
-        most = max(len(node & usable) for node in nodes)
+        areas = touched(topology.nodes, keep) or list(topology.nodes)
+        most = max(_most(topology, area & usable, demand) for area in areas)
         if most < count:
             return SpansNodes(count, most, max(map(len, topology.nodes)))
     groups = fewest_llcs(topology, count)
-    rooms = sorted((len(llc & usable) for llc in topology.llcs), reverse=True)
-    return SpansLlcs(count, groups, sum(rooms[:groups]))
+    most = max(
+        _most(topology, _roomiest(topology, area & usable, groups), demand) for area in areas
+    )
+    return SpansLlcs(count, groups, min(most, count - 1))
+
+
+def _most(topology: Topology, cpus: CpuSet, demand: IntegerDemand) -> int:
+    """Tell how many cpus, up to those asked for, can be had of some."""
+    if demand.preference.smt is not Smt.FULL_CORES:
+        return min(len(cpus), demand.count)
+    return max((one for one in _sums(topology, cpus) if one <= demand.count), default=0)
+
+
+def _roomiest(topology: Topology, cpus: CpuSet, groups: int) -> CpuSet:
+    """Unite the cpus of those LLC groups, so many, that have most of them."""
+    parts = sorted((llc & cpus for llc in topology.llcs), key=len, reverse=True)
+    return CpuSet.of(cpu for part in parts[:groups] for cpu in part)
 
 
 def _sums(topology: Topology, cpus: CpuSet) -> set[int]:
     """List the numbers of cpus, at least 1, that some of the whole cores among them have."""
     sums = {0}
-    for core in touched(topology.cores, cpus):
-        sums |= {one + len(core) for one in sums}
+    for core in topology.cores:
+        if core <= cpus:
+            sums |= {one + len(core) for one in sums}
     return sums - {0}

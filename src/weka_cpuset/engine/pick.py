@@ -137,12 +137,11 @@ def stay(topology: Topology, free: CpuSet, demand: IntegerDemand, keep: CpuSet) 
         keep: Those of its cpus that are not in anybody's way.
 
     Returns:
-        What it can keep (`keepable`); none where that is on a node or in LLC groups which have
-        not enough to add, and it must stay within these: then it moves as a whole.
+        What it can keep (`keepable`); none where nothing can be added to that within the limits
+        of its preference: then it moves as a whole.
     """
     rest = keepable(topology, free, demand, keep)
-    strict = demand.preference.numa is Numa.STRICT or demand.preference.llc is Llc.STRICT
-    if strict and pick(topology, free, demand, rest) is None:
+    if demand.preference.has_limits and pick(topology, free, demand, rest) is None:
         return CpuSet.EMPTY
     return rest
 

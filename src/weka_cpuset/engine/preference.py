@@ -62,6 +62,11 @@ class Preference:
     numa: Numa = Numa.PACK
     llc: Llc = Llc.PREFER
 
+    @property
+    def has_limits(self) -> bool:
+        """Whether it can refuse a choice of enough cpus."""
+        return self.smt is Smt.FULL_CORES or self.numa is Numa.STRICT or self.llc is Llc.STRICT
+
 
 NO_PREFERENCE = Preference()
 """What holds where nobody asks for anything: rule 5 as it is."""

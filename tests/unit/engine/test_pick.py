@@ -4,7 +4,20 @@ import itertools
 
 import pytest
 
-from weka_cpuset.engine import Cpu, CpuSet, IntegerDemand, Topology, cost, pick
+from tests.machines import grid
+from weka_cpuset.engine import (
+    Cpu,
+    CpuSet,
+    IntegerDemand,
+    Llc,
+    Numa,
+    Preference,
+    Smt,
+    Topology,
+    cost,
+    pick,
+)
+from weka_cpuset.engine.pick import fewest_llcs, keepable, shrink
 
 TWO_SOCKETS = Topology.build(
     [Cpu(cpu, cpu % 8, cpu % 8 // 2, cpu % 8 // 4, cpu % 8 // 4) for cpu in range(16)]
@@ -73,3 +86,56 @@ def test_nothing_cheaper_exists(free: str, count: int) -> None:
         cost(TWO_SOCKETS, cpus, CpuSet.of(other)) for other in itertools.combinations(cpus, count)
     )
     assert cost(TWO_SOCKETS, cpus, chosen) == best
+
+
+def test_shrinking_keeps_the_best_of_its_own() -> None:
+    """Fewer cpus are whole cores of those it has; as many as it has stay, whatever they are."""
+    own = CpuSet.parse("1,9,2,3")
+    assert shrink(TWO_SOCKETS, own, IntegerDemand(2)) == CpuSet.parse("1,9")
+    full = Preference(smt=Smt.FULL_CORES)
+    assert shrink(TWO_SOCKETS, own, IntegerDemand(4, preference=full)) == own
+    assert shrink(TWO_SOCKETS, CpuSet.parse("1-3"), IntegerDemand(2, preference=full)) is None
+
+
+def test_who_spans_nodes_already_may_go_on() -> None:
+    """A strict container that was there before shrinks and grows on the nodes it has."""
+    strict = IntegerDemand(3, preference=Preference(numa=Numa.STRICT))
+    assert shrink(TWO_SOCKETS, CpuSet.parse("1-2,5-6"), strict) is not None
+    assert pick(TWO_SOCKETS, CpuSet.parse("3"), strict, CpuSet.parse("1,5")) is not None
+
+
+def test_enough_cpus_are_left_as_they_are() -> None:
+    """Who lacks nothing is given nothing."""
+    keep = CpuSet.parse("1-2")
+    assert pick(TWO_SOCKETS, CpuSet.parse("3"), IntegerDemand(2), keep) == keep
+
+
+@pytest.mark.parametrize(("count", "fewest"), [(1, 1), (8, 1), (9, 2), (16, 2), (17, 3), (32, 4)])
+def test_fewest_caches(count: int, fewest: int) -> None:
+    """As many LLC groups as the largest ones must be."""
+    assert fewest_llcs(grid(2, 1, 2, 4, 2), count) == fewest
+
+
+def test_half_a_core_is_not_kept_by_who_wants_whole_ones() -> None:
+    """What is left of a core goes; a core that can be completed stays."""
+    full = IntegerDemand(4, preference=Preference(smt=Smt.FULL_CORES))
+    keep = CpuSet.parse("1,9,2")
+    assert keepable(TWO_SOCKETS, CpuSet.parse("10"), full, keep) == keep
+    assert keepable(TWO_SOCKETS, CpuSet.parse("3,11"), full, keep) == CpuSet.parse("1,9")
+    assert keepable(TWO_SOCKETS, CpuSet.parse("3,11"), IntegerDemand(4), keep) == keep
+
+
+def test_few_caches_on_two_nodes_go_before_many_on_one() -> None:
+    """With llc strict two whole groups on two nodes are chosen, three pieces on one are not."""
+    machine = grid(packages=1, nodes=2, llcs=3, cores=2, threads=2)
+    # Node 0 has 9 cpus free in pieces of 3, node 1 two groups: one whole, one with 3.
+    free = machine.online
+    for llc in machine.llcs[:3]:
+        free -= CpuSet.of([llc.lowest])
+    free -= machine.llcs[4] | CpuSet.of([machine.llcs[5].lowest])
+    whole = machine.llcs[3]
+    demand = IntegerDemand(7, preference=Preference(llc=Llc.STRICT))
+    chosen = pick(machine, free, demand)
+    assert chosen is not None
+    assert whole <= chosen
+    assert groups_touched(machine.llcs, chosen) == 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.machines import LAPTOP, SERVER, container, ledger_of, pod
+from tests.machines import LAPTOP, SERVER, container, ledger_of, pod, without
 from weka_cpuset.engine import (
     AnnotationIgnored,
     CpuSet,
@@ -27,6 +27,7 @@ from weka_cpuset.engine import (
     Update,
     decide,
     rebuild,
+    rehome,
 )
 
 FULL = Rules(preference=Preference(smt=Smt.FULL_CORES))
@@ -185,6 +186,18 @@ def test_a_running_container_is_left_where_it_is(preference: Preference) -> None
     rebuilt = rebuild(LAPTOP, Rules(preference=preference), pods, running)
     assert rebuilt.ledger.cpus_of("p") == CpuSet.parse("0-3")
     assert not rebuilt.notices
+
+
+def test_a_core_that_lost_a_thread_is_given_up() -> None:
+    """When the sibling of a cpu goes offline, the container gets another whole core."""
+    ledger = created(Ledger.empty(LAPTOP, FULL), "p", 2).ledger
+    (core,) = {LAPTOP.core_of(cpu) for cpu in ledger.cpus_of("p")}
+    smaller = without(LAPTOP, CpuSet.of([max(core)]))
+    again = rehome(ledger, smaller)
+    again.ledger.check()
+    assert again.ledger.holding("p") in again.ledger.exclusive.values()
+    assert are_whole(smaller, again.ledger.cpus_of("p"))
+    assert again.ledger.cpus_of("p").isdisjoint(core)
 
 
 def test_one_that_finds_no_place_costs_no_other_its_place() -> None:
