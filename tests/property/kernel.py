@@ -45,12 +45,14 @@ class Kernel:
         processes: Live containers by id.
         strangers: Containers created behind the engine's back, or judged anew by an event
             whose reply carries nothing: not checked until they were updated.
+        plugged: Whether cpus have gone offline or come back.
     """
 
     online: CpuSet
     loses: bool = False
     processes: dict[str, Process] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
+    plugged: bool = False
 
     def apply(self, updates: tuple[CpusetUpdate, ...], ledger: Ledger) -> None:
         """Apply the updates of a reply one after the other."""
@@ -84,6 +86,7 @@ class Kernel:
     def use(self, online: CpuSet) -> None:
         """Take cpus offline or bring them back, as the kernel does with cgroup v1."""
         self.online = online
+        self.plugged = True
         for process in self.processes.values():
             if not process.kernel <= online:
                 process.kernel = process.kernel & online or online
@@ -114,7 +117,10 @@ class Kernel:
             case AnnotatedDemand(cpus) if holding.kind is Class.ANNOTATED:
                 assert process.kernel == cpus, f"{one} has {process.kernel}, not {cpus}"
             case IntegerDemand(count, forbidden) if holding.kind is Class.INTEGER:
-                assert len(process.kernel) == count, f"{one} has {process.kernel}, not {count}"
+                has = len(process.kernel)
+                # When cpus go offline those who must swap can do so on fewer cpus only.
+                fewer = self.plugged and has < count and process.record != holding.cpus
+                assert has == count or fewer, f"{one} has {process.kernel}, not {count}"
                 assert process.kernel.isdisjoint(forbidden), f"{one} runs on forbidden cpus"
             case _:
                 forbidden = holding.demand.forbidden

@@ -1,5 +1,7 @@
 """The whole policy against the model of the kernel, with events in any order."""
 
+from dataclasses import replace
+
 from hypothesis import Phase as HypothesisPhase
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,8 +14,12 @@ from hypothesis.stateful import (
 )
 
 from tests.machines import container, flat, grid, pod, without
+from tests.property.effort import EXAMPLES
 from tests.property.kernel import Kernel
+from tests.property.machines import machines
 from weka_cpuset.engine import (
+    CORES_ANNOTATION,
+    FORBID_ANNOTATION,
     ContainerFacts,
     CpuSet,
     Create,
@@ -33,23 +39,31 @@ from weka_cpuset.engine import (
     Seen,
     Settle,
     Stop,
+    Topology,
     Update,
     decide,
     rebuild,
     rehome,
 )
+from weka_cpuset.engine.demand import annotation_for
+from weka_cpuset.machine import Machine
 
-MACHINES = {
-    "flat 2": flat(2),
-    "flat 5": flat(5),
-    "one node": grid(1, 1, 1, 4, 2),
-    "two packages": grid(2, 1, 2, 2, 2),
-    "two nodes": grid(1, 2, 1, 3, 1),
-    "server": grid(2, 1, 2, 4, 2),
-}
+# From 2 to 64 cpus: regular ones, and any that sysfs could describe. Small ones find most.
+SHAPES = st.sampled_from(
+    [
+        flat(2),
+        flat(5),
+        grid(1, 1, 1, 4, 2),
+        grid(2, 1, 2, 2, 2),
+        grid(1, 2, 1, 3, 1),
+        grid(2, 1, 1, 2, 4),
+        grid(2, 1, 2, 4, 2),
+        grid(2, 2, 2, 4, 2),
+    ]
+) | machines().map(Machine.topology)
 # Without the explain phase, which traces every line and takes minutes after a failure.
 PROFILE = settings(
-    max_examples=100,
+    max_examples=EXAMPLES,
     stateful_step_count=30,
     deadline=None,
     phases=[phase for phase in HypothesisPhase if phase is not HypothesisPhase.explain],
@@ -63,23 +77,22 @@ class Node(RuleBasedStateMachine):
     loses = False
 
     @initialize(
-        machine=st.sampled_from(sorted(MACHINES)),
-        reserve=st.booleans(),
-        least=st.sampled_from([0, 0, 1]),
+        machine=SHAPES,
+        reserve=st.integers(0, 2),
+        least=st.sampled_from([0, 0, 1, 3]),
         ahead=st.sampled_from([0, 2, 32]),
         guests=st.integers(0, 2),
     )
-    def boot(self, machine: str, reserve: bool, least: int, ahead: int, guests: int) -> None:
+    def boot(self, machine: Topology, reserve: int, least: int, ahead: int, guests: int) -> None:
         """Start a node with some shared containers."""
-        self.machine = self.topology = topology = MACHINES[machine]
-        self.placement = Rules(CpuSet.of([0]) if reserve else CpuSet.EMPTY, least, ahead)
+        self.machine = self.topology = topology = machine
+        self.placement = Rules(CpuSet.of(list(topology.online)[:reserve]), least, ahead)
         self.ledger = Ledger.empty(topology, self.placement)
         self.kernel = Kernel(topology.online, self.loses)
         self.pods: dict[str, PodFacts] = {}
         self.facts: dict[str, ContainerFacts] = {}
         self.past: list[Event] = []
         self.next = 0
-        self.plugged = False
         for number in range(guests):
             self.admit(pod(f"g{number}"), container(f"g{number}"), None)
 
@@ -107,11 +120,14 @@ class Node(RuleBasedStateMachine):
         few = st.frozensets(st.sampled_from(cpus), min_size=1, max_size=4)
         lists = st.one_of(few, few, few, st.just(cpus))
         annotations = {}
-        if data.draw(st.integers(0, 3)) == 0:
-            annotations["cores"] = str(CpuSet.of(data.draw(lists)))
-        if data.draw(st.integers(0, 3)) == 0:
-            annotations["forbid"] = str(CpuSet.of(data.draw(lists)))
-        return pod(name, guaranteed=data.draw(st.booleans()), **annotations)
+        for annotation in (CORES_ANNOTATION, FORBID_ANNOTATION):
+            if data.draw(st.integers(0, 3)) == 0:
+                annotations[annotation] = str(CpuSet.of(data.draw(lists)))
+            if data.draw(st.integers(0, 15)) == 0:
+                own = st.just("none") | few.map(lambda ids: str(CpuSet.of(ids)))
+                annotations[annotation_for(annotation, "main")] = data.draw(own)
+        bare = pod(name, guaranteed=data.draw(st.booleans()))
+        return replace(bare, annotations=annotations)
 
     def arrive(self, data: st.DataObject) -> tuple[PodFacts, ContainerFacts]:
         """Draw a new container."""
@@ -360,7 +376,6 @@ class Node(RuleBasedStateMachine):
         """Take cpus offline or bring them back; cgroup v1 loses those that go offline."""
         cpus = list(self.machine.online)
         lost = data.draw(st.frozensets(st.sampled_from(cpus), max_size=min(3, len(cpus) - 1)))
-        self.plugged = True
         before, self.topology = self.ledger, without(self.machine, CpuSet.of(lost))
         rebuilt = rehome(before, self.topology)
         rebuilt.ledger.check()
@@ -394,11 +409,11 @@ class Node(RuleBasedStateMachine):
         for _ in range(3):
             self.calm(None)
         # Two owners can only swap cpus by way of a third place. On a machine without any
-        # they keep what they have until somebody ends. Cpus that come and go while
-        # containers start, and updates are lost, can leave owners that wait for each other's
-        # doubtful cpus: they stay apart, and wait likewise.
+        # they keep what they have until somebody ends. When cpus go offline, an owner can lose
+        # its place to one that has waited on the pool: these two then swap as well, by way of
+        # what is left of the pool. They stay apart, and wait likewise.
         if not self.ledger.settled:
-            assert not self.ledger.pool or (self.loses and self.plugged), self.ledger
+            assert not self.ledger.pool or self.kernel.plugged, self.ledger
             return
         for one, process in self.kernel.processes.items():
             wanted = self.ledger.cpus_of(one)

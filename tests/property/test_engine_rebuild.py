@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.machines import container, grid, pod
+from tests.property.effort import EXAMPLES
 from weka_cpuset.engine import (
     ContainerFacts,
     CpuSet,
@@ -41,7 +42,7 @@ def found(draw: st.DrawFn) -> list[tuple[PodFacts, Reported]]:
     return result
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(found(), st.randoms(use_true_random=False), st.sampled_from(["", "0", "0,6"]))
 def test_order_does_not_matter(
     state: list[tuple[PodFacts, Reported]], random: object, reserved: str
@@ -57,7 +58,7 @@ def test_order_does_not_matter(
     assert rebuild(MACHINE, rules, reversed(pods), shuffled) == straight
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(found())
 def test_a_right_state_is_left_alone(state: list[tuple[PodFacts, Reported]]) -> None:
     """Once everything is told a restart changes nothing and sends nothing."""

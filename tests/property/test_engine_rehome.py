@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machines import container, grid, ledger_of, pod, without
+from tests.property.effort import EXAMPLES
 from tests.property.kernel import Kernel
 from weka_cpuset.engine import Class, CpuSet, Ledger, Phase, Settle, decide, rehome
 
@@ -30,7 +31,7 @@ def _settled(ledger: Ledger) -> Ledger:
     return ledger
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(busy(), LISTS)
 def test_integer_containers_keep_their_cpus_that_are_online(
     before: Ledger, offline: CpuSet
@@ -49,7 +50,7 @@ def test_integer_containers_keep_their_cpus_that_are_online(
     assert moved == hit
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(busy(), LISTS)
 def test_updates_go_in_a_safe_order(before: Ledger, offline: CpuSet) -> None:
     """No two containers are on an owned cpu at any instant, whatever the kernel did."""
@@ -73,7 +74,7 @@ def test_updates_go_in_a_safe_order(before: Ledger, offline: CpuSet) -> None:
         assert process.kernel == ledger.cpus_of(name)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(busy(), LISTS)
 def test_cpus_that_come_back_at_once_are_told_again(before: Ledger, offline: CpuSet) -> None:
     """With cgroup v1 the kernel does not give them back by itself."""
@@ -83,7 +84,7 @@ def test_cpus_that_come_back_at_once_are_told_again(before: Ledger, offline: Cpu
     assert {one for one in before.told if not before.told[one].isdisjoint(offline)} <= told
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(busy())
 def test_the_same_machine_changes_nothing(before: Ledger) -> None:
     """A new reading of the same cpus moves and tells nobody."""

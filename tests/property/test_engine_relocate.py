@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.machines import container, grid, pod
+from tests.property.effort import EXAMPLES
 from weka_cpuset.engine import (
     Class,
     CpuSet,
@@ -27,7 +28,7 @@ from weka_cpuset.engine import (
 from weka_cpuset.engine.matching import Need
 from weka_cpuset.engine.relocate import Supply, assign, total_terms
 
-SMALL = settings(max_examples=120, deadline=None)
+SMALL = settings(max_examples=EXAMPLES, deadline=None)
 MACHINES = (
     grid(packages=1, nodes=1, llcs=1, cores=6, threads=1),
     grid(packages=1, nodes=1, llcs=1, cores=4, threads=2),
