@@ -10,7 +10,12 @@ from weka_cpuset.cli import commands
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/how-to/simulate-your-pods.md"
-PAGES = [GUIDE, ROOT / "docs/how-to/name-cpus-per-container.md", ROOT / "README.md"]
+PAGES = [
+    GUIDE,
+    ROOT / "docs/how-to/name-cpus-per-container.md",
+    ROOT / "docs/how-to/say-how-cpus-lie.md",
+    ROOT / "README.md",
+]
 COMMAND = re.compile(r"^ {4}\.venv/bin/weka-cpuset (simulate .+)$", re.MULTILINE)
 COMMANDS = [command for page in PAGES for command in COMMAND.findall(page.read_text())]
 

@@ -3,6 +3,8 @@
 `python -m bench.storms` plays many more, and longer ones.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from nodesim.machines import MACHINES
@@ -10,6 +12,27 @@ from nodesim.simulation import Simulation
 from nodesim.storm import storm
 
 EVENTS = 2000
+
+
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        ("2x8-smt2", ("full-cores", "strict", "prefer")),
+        ("llc-8", ("full-cores", "pack", "strict")),
+        ("hybrid", ("full-cores", "spread", "prefer")),
+        ("offline", ("spread", "strict", "strict")),
+    ],
+)
+def test_no_rule_breaks_where_placement_can_be_refused(
+    machine: str, words: tuple[str, str, str]
+) -> None:
+    """Limits on how cpus lie refuse more, and break nothing."""
+    names = ("placement.smt", "placement.numa", "placement.llc")
+    scenario = storm(machine, 7000, EVENTS)
+    settings = (*scenario.settings, *zip(names, words, strict=True))
+    report = Simulation(replace(scenario, settings=settings)).run()
+    assert report.violations == ()
+    assert report.agent_restarts == 0
 
 
 @pytest.mark.parametrize("seed", [1, 2])

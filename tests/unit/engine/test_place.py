@@ -170,6 +170,15 @@ def test_a_container_grows_by_whole_cores_or_not_at_all() -> None:
     assert are_whole(LAPTOP, cpus_of(shrunk, "p"))
 
 
+def test_a_container_without_whole_cores_does_not_shrink_to_some() -> None:
+    """One that was found on four halves has no two cpus that are a whole core."""
+    ledger = ledger_of(
+        LAPTOP, (pod("p", guaranteed=True), container("p", 4, cpus="0-3")), rules=FULL
+    )
+    refused = decide(ledger, Update(pod("p", guaranteed=True), container("p", 2)))
+    assert NotEnoughCores(2, CpuSet.EMPTY, CpuSet.parse("0-3")) == refused.refusal
+
+
 def test_a_container_that_spans_nodes_may_shrink() -> None:
     """Who spanned nodes before it had to be strict is not refused fewer cpus for that."""
     ledger = created(Ledger.empty(SERVER), "p", 24).ledger
