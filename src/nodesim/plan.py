@@ -159,7 +159,7 @@ def _storms(wishes: Wishes, machine: str, events: int, seeds: range) -> Iterator
 
 def _scenario_of(wishes: Wishes) -> tuple[Scenario, tuple[Ignored, ...]]:
     """Read the pods and the scenario; pods are applied before the scenario's own actions."""
-    pods = _pods_of(wishes.pods)
+    pods = pods_of(wishes.pods)
     if wishes.pods and not pods.pods:
         raise WrongOptions(
             f"there are no pods in {', '.join(map(_name_of, wishes.pods))}",
@@ -177,7 +177,15 @@ def _scenario_of(wishes: Wishes) -> tuple[Scenario, tuple[Ignored, ...]]:
     return one, pods.ignored
 
 
-def _pods_of(files: Sequence[str]) -> manifest.Manifest:
+def pods_of(files: Sequence[str]) -> manifest.Manifest:
+    """Read the pods of several files.
+
+    Args:
+        files: Files of manifests; `-` is the standard input.
+
+    Raises:
+        InputError: One cannot be used.
+    """
     trees: list[Field] = []
     for file in files:
         if file == "-":

@@ -61,9 +61,14 @@ def complete(arguments: Sequence[str], environment: Mapping[str, str]) -> list[s
 
 COMMANDS: Mapping[str, str] = {
     "check": "weka_cpuset.check.command",
+    "install": "weka_cpuset.install.command",
+    "uninstall": "weka_cpuset.install.command",
+    "explain": "nodesim.explain_command",
     "simulate": "nodesim.simulate",
     "topology": "nodesim.topology_command",
     "replay": "weka_cpuset.replay",
+    "status": "weka_cpuset.status.command",
+    "journal": "weka_cpuset.journal.command",
     "stress": "nodestress.command",
 }
 """The modules of the other commands; each has a click command of the command's name."""

@@ -1,11 +1,17 @@
-"""Say who has which cpus and why, as values and as text for people."""
+"""Say who has which cpus and why, as far as the ledger alone tells it.
 
+How an integer container's cpus were chosen is in `reasons`.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from weka_cpuset.engine.cost import Cost, cost
 from weka_cpuset.engine.cpuset import CpuSet
-from weka_cpuset.engine.demand import IntegerDemand
+from weka_cpuset.engine.demand import FORBID_ANNOTATION
 from weka_cpuset.engine.ledger import Holding, Ledger
+
+SPARE = "the next integer containers of a burst"
+"""Who keeps a container on the pool off the spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,33 +23,16 @@ class Explanation:
         cpus: The cpus it is wanted to have.
         mems: Its memory nodes; empty: as the runtime has them.
         told: The cpus the runtime was last told.
-        placement: What its cpus cost by rule 5; only integer containers are placed by it.
+        beside: Other owners of its cpus, by name; only annotated containers have any.
+        kept_off: Who keeps it off the other online cpus, if it runs on the pool.
     """
 
     holding: Holding
     cpus: CpuSet
     mems: CpuSet
     told: CpuSet
-    placement: Cost | None
-
-    def render(self) -> str:
-        """Write the explanation as lines of text."""
-        one = self.holding
-        lines = [
-            f"{one.label} ({one.id})",
-            f"  class:  {one.kind.value}, because {one.why.value}",
-            f"  cpus:   {self.cpus or 'none'}",
-        ]
-        if one.demand.forbidden:
-            lines.append(f"  never:  {one.demand.forbidden} (its pod forbids them)")
-        if self.mems:
-            lines.append(f"  memory: nodes {self.mems}")
-        if self.told != self.cpus:
-            lines.append(f"  told:   {self.told or 'none'}; an update is due")
-        if self.placement is not None:
-            terms = zip(self.placement._fields[:-1], self.placement, strict=False)
-            lines.append("  cost:   " + ", ".join(f"{name} {value}" for name, value in terms))
-        return "\n".join(lines)
+    beside: Mapping[str, CpuSet]
+    kept_off: Mapping[str, CpuSet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +41,7 @@ class CpuExplanation:
 
     Attributes:
         cpu: Its number.
-        online: Whether it can be used at all.
+        core: The online cpus of its core, itself included; empty: it is not online.
         reserved: Whether integer containers never get it.
         spare: Whether it is kept free for the next integer containers of a burst.
         owners: Containers that own it.
@@ -60,24 +49,11 @@ class CpuExplanation:
     """
 
     cpu: int
-    online: bool
+    core: CpuSet
     reserved: bool
     spare: bool
     owners: tuple[Holding, ...]
     guests: tuple[Holding, ...]
-
-    def render(self) -> str:
-        """Write the explanation as lines of text."""
-        if not self.online:
-            return f"cpu {self.cpu} does not exist or is offline"
-        state = ", reserved" if self.reserved else ""
-        state += ", kept free for the next integer containers" if self.spare else ""
-        if self.owners:
-            kind = self.owners[0].kind.value
-            head = f"cpu {self.cpu} is owned ({kind}{state})"
-        else:
-            head = f"cpu {self.cpu} is in the pool ({len(self.guests)} containers{state})"
-        return "\n".join([head, *(f"  {one.label}" for one in self.owners + self.guests)])
 
 
 def explain(ledger: Ledger, container_id: str) -> Explanation | None:
@@ -94,12 +70,15 @@ def explain(ledger: Ledger, container_id: str) -> Explanation | None:
     if holding is None:
         return None
     cpus = ledger.cpus_of(container_id)
-    placement = None
-    if isinstance(holding.demand, IntegerDemand) and holding.cpus is not None:
-        free = (ledger.pool | cpus) - ledger.rules.reserved
-        placement = cost(ledger.topology, free, cpus, preference=holding.demand.preference)
+    others = _owners(ledger, container_id)
+    beside = {who: has & cpus for who, has in others.items() if has & cpus}
     return Explanation(
-        holding, cpus, ledger.mems_of(container_id), ledger.told[container_id], placement
+        holding,
+        cpus,
+        ledger.mems_of(container_id),
+        ledger.told[container_id],
+        beside,
+        _kept_off(ledger, holding, others) if holding.cpus is None else {},
     )
 
 
@@ -117,9 +96,24 @@ def explain_cpu(ledger: Ledger, cpu: int) -> CpuExplanation:
     guests = [one for one in ledger.shared.values() if cpu in ledger.cpus_of(one.id)]
     return CpuExplanation(
         cpu,
-        cpu in ledger.topology.online,
+        ledger.topology.core_of(cpu),
         cpu in ledger.rules.reserved,
         cpu in ledger.spare,
         tuple(sorted(owners, key=lambda one: one.id)),
         tuple(sorted(guests, key=lambda one: one.id)),
     )
+
+
+def _owners(ledger: Ledger, but: str) -> dict[str, CpuSet]:
+    """Give the cpus of all other owners by their names."""
+    owners: dict[str, CpuSet] = {}
+    for one in sorted(ledger.exclusive.values(), key=lambda one: one.label):
+        if one.id != but and one.cpus is not None:
+            owners[one.label] = owners.get(one.label, CpuSet.EMPTY) | one.cpus
+    return owners
+
+
+def _kept_off(ledger: Ledger, holding: Holding, owners: Mapping[str, CpuSet]) -> dict[str, CpuSet]:
+    forbidden = holding.demand.forbidden & ledger.topology.online
+    found = {**owners, SPARE: ledger.spare, FORBID_ANNOTATION: forbidden}
+    return {who: cpus for who, cpus in found.items() if cpus}

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 
 from weka_cpuset.engine.cost import PLACEMENT_TERMS, Cost, cost, touched
 from weka_cpuset.engine.cpuset import CpuSet
-from weka_cpuset.engine.demand import IntegerDemand
+from weka_cpuset.engine.demand import FORBID_ANNOTATION, IntegerDemand
 from weka_cpuset.engine.pick import pick
 from weka_cpuset.engine.topology import Topology
 
 RESERVED = "cpus.reserved"
 """Who is in the way where integer containers never get a cpu: the setting."""
 
-FORBIDDEN = "weka.io/forbid-core-ids"
+FORBIDDEN = FORBID_ANNOTATION
 """Who is in the way where the pod itself forbids a cpu: its annotation."""
 
 _NO_OWNERS: Mapping[str, CpuSet] = {}

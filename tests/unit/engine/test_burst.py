@@ -143,7 +143,8 @@ def test_a_cpu_taken_ahead_is_explained() -> None:
     """Whoever asks why nobody runs on a cpu is told."""
     ledger, _ = _burst(_with_shared(SMALL, 2), 2)
     cpu = ledger.spare.lowest
-    assert "kept free for the next integer containers" in explain_cpu(ledger, cpu).render()
+    assert explain_cpu(ledger, cpu).spare
+    assert explain_cpu(ledger, cpu).guests == ()
 
 
 def test_started_containers_change_nothing_of_it() -> None:
