@@ -18,6 +18,7 @@ from weka_cpuset.status.snapshots import Snapshots
 from weka_cpuset.web import message
 from weka_cpuset.web.events import Events, TooManyViewers
 from weka_cpuset.web.message import Request, Response, plain
+from weka_cpuset.web.page import page
 
 
 class JournalPage(msgspec.Struct, frozen=True):
@@ -69,6 +70,7 @@ class Site:
         self._journal_page = Fresh(self._write_journal, JOURNAL_FRESH_S)
         self._ledger_page = Fresh(self._write_ledger, LEDGER_FRESH_S)
         self._pages: Mapping[str, Callable[[], Awaitable[Response]]] = {
+            "/": self._page,
             "/healthz": self._health,
             "/readyz": self._ready,
             "/metrics": self._metrics,
@@ -90,6 +92,11 @@ class Site:
         if page is None:
             return plain(HTTPStatus.NOT_FOUND, "there are " + " ".join(sorted(self._pages)))
         return await page()
+
+    async def _page(self) -> Response:
+        shown = page()
+        headers = {"Content-Security-Policy": shown.policy, "Referrer-Policy": "no-referrer"}
+        return Response(HTTPStatus.OK, shown.body, message.HTML, headers=headers)
 
     async def _health(self) -> Response:
         if not self._agent.is_alive:
