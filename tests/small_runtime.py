@@ -143,15 +143,18 @@ class Node:
 
     def _pod_message(self, name: str) -> messages.PodSandbox:
         pod = self._pods[name]
-        qos = "" if pod.guaranteed else "/burstable"
         return messages.PodSandbox(
             id=self._ids[name][0],
             uid=f"uid-{self._ids[name][0]}",
             name=name,
             namespace="default",
             annotations=pod.annotations,
-            linux=messages.LinuxPodSandbox(cgroup_parent=f"/kubepods{qos}/pod{name}"),
+            linux=messages.LinuxPodSandbox(cgroup_parent=self._cgroup_parent(name)),
         )
+
+    def _cgroup_parent(self, name: str) -> str:
+        qos = "" if self._pods[name].guaranteed else "/burstable"
+        return f"/kubepods{qos}/pod{name}"
 
     def _container_message(self, name: str) -> messages.Container:
         pod = self._pods[name]
@@ -170,6 +173,7 @@ class Node:
             linux=messages.LinuxContainer(
                 resources=messages.LinuxResources(cpu=cpu, memory=memory),
                 oom_score_adj=score,
+                cgroups_path=f"{self._cgroup_parent(name)}/{self._ids[name][1]}",
             ),
         )
 
