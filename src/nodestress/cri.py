@@ -12,7 +12,7 @@ from nodestress import cri_pb2 as pb
 
 # A forced deletion of many pods is served one by one under containerd's locks.
 CALL_TIMEOUT_S: Final = 30.0
-"""How long a call may take, in seconds; one that stops a container, beside its grace period."""
+"""How long a call may take where nobody says, in seconds."""
 
 ReplyT = TypeVar("ReplyT", bound=Message)
 
@@ -41,9 +41,12 @@ class CriClient:
 
     Args:
         address: Where the runtime serves CRI: its socket, or `host:port` where that is forwarded.
+        timeout_s: How long a call may take, in seconds; one that stops a container, beside its
+            grace period.
     """
 
-    def __init__(self, address: Path | str) -> None:
+    def __init__(self, address: Path | str, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         # The pool is global by default: a second runtime on the same path (a restarted one)
         # would inherit the first one's connection back-off.
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 100)]
@@ -112,7 +115,7 @@ class CriClient:
         """Stop a container: SIGTERM, and SIGKILL after `grace_s` seconds (at once if 0)."""
         request = pb.StopContainerRequest(container_id=container, timeout=grace_s)
         # As a kubelet does: the runtime answers when the container has ended.
-        timeout_s = grace_s + CALL_TIMEOUT_S
+        timeout_s = grace_s + self._timeout_s
         self._call("StopContainer", request, pb.StopContainerResponse, timeout_s=timeout_s)
 
     def remove_container(self, container: str) -> None:
@@ -152,7 +155,7 @@ class CriClient:
         reply_type: type[ReplyT],
         *,
         service: str = "RuntimeService",
-        timeout_s: float = CALL_TIMEOUT_S,
+        timeout_s: float | None = None,
     ) -> ReplyT:
         """Make one call; raise CriError if the runtime answers with an error."""
         call: Callable[..., Any] = self._channel.unary_unary(
@@ -161,7 +164,7 @@ class CriClient:
             response_deserializer=reply_type.FromString,
         )
         try:
-            reply = call(request, timeout=timeout_s)
+            reply = call(request, timeout=self._timeout_s if timeout_s is None else timeout_s)
         except grpc.RpcError as error:
             # What is raised is the call too, and so has its status; the stubs do not say so.
             failed: Any = error

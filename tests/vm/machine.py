@@ -45,8 +45,8 @@ KERNEL_OPTIONS: Final = (
 SCRIPTS, CRI, TAR, OBSERVER, TERMINAL = 2000, 2001, 2003, 2004, 2005
 """What listens in the machine; see guest/init."""
 
-BOOT_TIMEOUT_S: Final = 120.0
-SCRIPT_TIMEOUT_S: Final = 60.0
+BOOT_TIMEOUT_S: Final = 180.0
+SCRIPT_TIMEOUT_S: Final = 180.0
 QMP_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0
 

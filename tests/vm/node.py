@@ -14,7 +14,9 @@ from tests.vm.machine import Machine
 from tests.vm.product import PROGRAM
 from weka_cpuset.engine import Demand
 
-READY_TIMEOUT_S: Final = 60.0
+READY_TIMEOUT_S: Final = 180.0
+# Forty pods at once are served one after the other, and all is emulated.
+CALL_TIMEOUT_S: Final = 300.0
 PLUGIN: Final = "/node/plugins/99-weka-cpuset"
 LOG: Final = "/node/agent.log"
 
@@ -31,7 +33,7 @@ class Runtime:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.cri = CriClient(machine.cri_target)
+        self.cri = CriClient(machine.cri_target, CALL_TIMEOUT_S)
 
     def wait_ready(self) -> None:
         """Waits until it serves CRI."""
