@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from tools.release.sources import ROOT, BuildError
 
 OURS: Final = ("nodesim", "nodestress", "nri", "weka_cpuset")
-DATA: Final = (".yaml", ".json", ".html", ".css", ".js", ".svg")
+DATA: Final = (".yaml", ".json", ".html", ".css", ".js", ".svg", ".service")
 """Files of our packages that are read at run time, by suffix."""
 
 NOT_NEEDED: Final = frozenset(
