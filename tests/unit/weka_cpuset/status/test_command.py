@@ -1,0 +1,163 @@
+"""`weka-cpuset status`: what it prints, and with which status it exits."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.agents import RUNTIME, agent_of
+from tests.requests import EIGHT, create, start
+from weka_cpuset.address import Address
+from weka_cpuset.cli import commands
+from weka_cpuset.daemon import Agent
+from weka_cpuset.engine import CORES_ANNOTATION
+from weka_cpuset.status import command, snapshots
+from weka_cpuset.web.work import server_of
+
+
+class Node:
+    """An agent that listens at a socket, on a thread of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.agent: Agent = agent_of(EIGHT)
+        self.agent.uptime.up(RUNTIME)
+        self.path = path
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> "Node":
+        self._thread.start()
+        self._server = server_of(self.agent, Address(path=str(self.path)), {})
+        self._serving = asyncio.run_coroutine_threadsafe(self._listen(), self._loop)
+        self._serving.result()
+        return self
+
+    async def _listen(self) -> None:
+        self._listening = await asyncio.start_unix_server(self._server.serve, str(self.path))
+
+    async def _close(self) -> None:
+        self._listening.close()
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def run(self, *arguments: str) -> Result:
+        """Run the command line against this agent."""
+        return CliRunner().invoke(commands, [*arguments, "--url", str(self.path)])
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
+    """A node with one owner of two cpus, one that names cpu 7, and one on the pool."""
+    monkeypatch.setattr(snapshots, "FRESH_S", 0.0)
+    with Node(tmp_path / "http.sock") as node:
+        start(node.agent.handlers, create("own", 2000))
+        start(node.agent.handlers, create("named", 100, {CORES_ANNOTATION: "7"}))
+        start(node.agent.handlers, create("shared", 100))
+        yield node
+
+
+def test_healthy_node_is_shown_with_map_pool_and_containers(node: Node) -> None:
+    shown = node.run("status")
+    assert 0 == shown.exit_code
+    for text in ("healthy", "3 containers", "default/own/main", "I1", "A1", "in the pool"):
+        assert text in shown.output
+    assert "\x1b" not in shown.output
+
+
+def test_exit_status_tells_what_is_wrong(node: Node) -> None:
+    node.agent.uptime.down()
+    shown = node.run("status")
+    assert 1 == shown.exit_code
+    assert "disconnected" in shown.output.splitlines()[1]
+
+
+def test_cpu_shows_its_owner_and_why(node: Node) -> None:
+    shown = node.run("status", "--cpu", "7")
+    assert 0 == shown.exit_code
+    assert "default/named/main" in shown.output
+    assert "names its cpus" in shown.output
+    assert "default/own" not in shown.output
+
+
+def test_cpu_of_the_pool_shows_who_may_run_on_it(node: Node) -> None:
+    free = node.agent.handlers.ledger.pool.lowest
+    shown = node.run("status", "--cpu", str(free))
+    assert "in the pool (1 containers" in shown.output
+    assert "default/shared/main" in shown.output
+
+
+def test_cpu_that_is_not_there_is_told(node: Node) -> None:
+    shown = node.run("status", "--cpu", "8")
+    assert 4 == shown.exit_code
+    assert "online are 0-7" in shown.output
+
+
+@pytest.mark.parametrize("name", ["default/own", "own"])
+def test_pod_shows_its_containers(node: Node, name: str) -> None:
+    shown = node.run("status", "--pod", name)
+    assert 0 == shown.exit_code
+    assert "integer, because" in shown.output
+
+
+def test_pod_that_is_not_there_is_told(node: Node) -> None:
+    assert 4 == node.run("status", "--pod", "default/nobody").exit_code
+
+
+def test_json_is_the_status(node: Node) -> None:
+    whole = json.loads(node.run("status", "--json").output)
+    assert (1, 3) == (whole["schema"], len(whole["containers"]))
+    (one,) = json.loads(node.run("status", "--json", "--cpu", "7").output)["containers"]
+    assert ("annotated", "7") == (one["class"], one["cpus"])
+
+
+def test_changes_are_marked_while_one_watches(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Enough(Exception):
+        """Ends the watching."""
+
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        start(node.agent.handlers, create("new", 1000))
+        if len(waits) == 2:
+            raise Enough
+
+    monkeypatch.setattr(command.time, "sleep", wait)
+    shown = node.run("status", "--watch")
+    assert isinstance(shown.exception, Enough)
+    assert "just changed" in shown.output
+
+
+def test_journal_is_asked_for(node: Node) -> None:
+    shown = node.run("journal")
+    assert 0 == shown.exit_code
+    assert 3 == len(shown.output.splitlines())
+    assert "placed default/named/main (annotated) none to 7" in shown.output
+
+
+def test_agent_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    for name in ("status", "journal"):
+        shown = CliRunner().invoke(commands, [name, "--url", str(tmp_path / "nobody")])
+        assert 3 == shown.exit_code
+        assert "no answer" in shown.output
+
+
+@pytest.mark.parametrize("url", ["ftp://a:1", "http://", "nonsense", "http://a:1/path", ""])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    shown = CliRunner().invoke(commands, ["status", "--url", url])
+    assert 2 == shown.exit_code
+    assert "use http://host:port" in shown.output
+
+
+def test_other_schema_is_refused(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "SCHEMA", 2)
+    shown = node.run("status")
+    assert (3, True) == (shown.exit_code, "schema 1" in shown.output)
