@@ -5,6 +5,7 @@ a runtime waits for it.
 """
 
 import asyncio
+import dataclasses
 import importlib
 import os
 import sys
@@ -21,8 +22,10 @@ from weka_cpuset.address import Address
 if TYPE_CHECKING:
     from weka_cpuset.daemon import Agent
     from weka_cpuset.journal.file import JournalFile
+    from weka_cpuset.logs import Log
     from weka_cpuset.metrics.values import Queue
     from weka_cpuset.record.sink import Recording
+    from weka_cpuset.systemd import Notifier
 
 EXIT_CANNOT_WORK = 2
 """Exit code for settings, or a machine, with which the agent can never work."""
@@ -140,20 +143,21 @@ def load_settings(file: Path | None, options: Mapping[str, object]) -> settings.
 @click.option("--config", "file", type=click.Path(path_type=Path), help="The settings file (YAML).")
 def run(file: Path | None, **options: object) -> None:
     """Run the agent until SIGTERM or SIGINT."""
-    from weka_cpuset import daemon, logs, sysfs, systemd  # imported for `run` only
+    from weka_cpuset import daemon, launched, sysfs  # imported for `run` only
 
     try:
-        chosen = load_settings(file, options)
-        endpoint = nri.endpoint_from_environment(os.environ, str(chosen.nri.socket))
-        notifier = systemd.Notifier(os.environ)
-        recording = _recording(chosen)
-        recorder = recording.recorder if recording is not None else None
-        journal = _journal(chosen)
-        agent = daemon.Agent(chosen, endpoint, daemon.Host.real(chosen), notifier, recorder)
-        output = logs.Log(chosen.log)
+        try:
+            parts = _parts(load_settings(file, options))
+        except settings.SettingsError as error:
+            if not launched.is_launched():
+                raise
+            launched.complain(error)
+            parts = _parts(settings.load(None, {}, {}, program=sys.argv[0]))
     except (settings.SettingsError, nri.NriError, sysfs.TopologyUnreadable) as error:
         click.echo(f"weka-cpuset: {error}", err=True)
         sys.exit(EXIT_CANNOT_WORK)
+    chosen, notifier, agent = parts.chosen, parts.notifier, parts.agent
+    output, recording, journal = parts.output, parts.recording, parts.journal
     output.open()
     queues: dict[str, Queue] = {"log": output.queue}
     if recording is not None:
@@ -175,6 +179,30 @@ def run(file: Path | None, **options: object) -> None:
 
 
 add_setting_options(run)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Parts:
+    """What `run` puts together before it starts anything."""
+
+    chosen: settings.Settings
+    notifier: "Notifier"
+    agent: "Agent"
+    output: "Log"
+    recording: "Recording | None"
+    journal: "JournalFile | None"
+
+
+def _parts(chosen: settings.Settings) -> _Parts:
+    from weka_cpuset import daemon, logs, systemd  # imported for `run` only
+
+    endpoint = nri.endpoint_from_environment(os.environ, str(chosen.nri.socket))
+    notifier = systemd.Notifier(os.environ)
+    recording = _recording(chosen)
+    recorder = recording.recorder if recording is not None else None
+    journal = _journal(chosen)
+    agent = daemon.Agent(chosen, endpoint, daemon.Host.real(chosen), notifier, recorder)
+    return _Parts(chosen, notifier, agent, logs.Log(chosen.log), recording, journal)
 
 
 def _recording(chosen: settings.Settings) -> "Recording | None":
