@@ -41,6 +41,9 @@ CONTAINERD_1_7: Final = Package("containerd", "trixie")
 CONTAINERD_2_1: Final = Package("containerd", "forky")
 RUNC: Final = Package("runc", "bookworm")
 BUSYBOX: Final = Package("busybox-static", "bookworm")
+PROMETHEUS: Final = Package("prometheus", "bookworm")
+"""For its promtool, which evaluates alert rules; fetched by the tests that need it."""
+
 ALL: Final = (CONTAINERD_1_7, CONTAINERD_2_1, RUNC, BUSYBOX)
 
 
