@@ -7,7 +7,7 @@ import msgspec
 
 from weka_cpuset.engine import Holding, Ledger
 from weka_cpuset.journal.entry import Line
-from weka_cpuset.record.plain import NotPlain, Plain, from_plain, to_plain
+from weka_cpuset.record.plain import NotPlain, from_plain, to_plain
 
 SCHEMA = 1
 """The number of the form of `LedgerPage`; another one means that old readers would err."""
@@ -47,7 +47,7 @@ class LedgerPage(msgspec.Struct, frozen=True, kw_only=True):
     """The number of the journal's last entry at that moment."""
     since: dict[str, float]
     """Since when each container has its cpus, in the same seconds."""
-    ledger: Plain = None
+    ledger: object = None
     """The ledger as a recording has it."""
 
     def write(self, ledger: Ledger) -> bytes:

@@ -66,11 +66,8 @@ LEDGER = ledger_of(
 )
 
 
-def _line(number: int, one: str, after: str, pool: str, before: str = "", kind: str = "") -> Line:
-    return Line(
-        number, float(number), "Event", "placed", one, one, kind or "integer", before, after,
-        pool=pool,
-    )  # fmt: skip
+def _line(number: int, one: str, after: str, pool: str, before: str = "") -> Line:
+    return Line(number, 1.0, "Event", "placed", one, one, "integer", before, after, pool=pool)
 
 
 def test_without_a_journal_the_situation_is_the_one_of_now() -> None:
