@@ -96,6 +96,5 @@ function troubleOf(container) {
     unplaced: "asks for cpus of its own and runs on the pool",
     starved: "nothing is left of the pool for it",
   };
-  const found = container.trouble && (words[container.trouble] ?? container.trouble);
-  return [found, container.due && "is still to be told its cpus"].filter(Boolean).join("; ");
+  return words[container.trouble] ?? container.trouble;
 }

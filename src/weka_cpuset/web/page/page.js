@@ -67,10 +67,12 @@ function showLive(live) {
   setText($("live"), live ? "live" : `no answer from the agent since ${since}; trying again`);
 }
 
-function choose(what) {
+/** Keep a cpu or a container in the details, or no longer if it is there already. */
+function choose(what, button) {
   const same = what.cpu === chosen.cpu && what.container === chosen.container;
   chosen = same ? NOTHING : what;
   schedule();
+  if (!same) requestAnimationFrame(() => button.scrollIntoView({ block: "nearest" }));
 }
 
 function peek(what) {
@@ -87,7 +89,7 @@ function cpuAt(event) {
 
 const map = $("map");
 map.addEventListener("click", (event) => {
-  if (cpuAt(event) !== NOTHING) choose(cpuAt(event));
+  if (cpuAt(event) !== NOTHING) choose(cpuAt(event), event.target);
 });
 map.addEventListener("mouseover", (event) => peek(cpuAt(event)));
 map.addEventListener("mouseleave", () => peek(NOTHING));
@@ -114,8 +116,8 @@ $("details-list").addEventListener("click", () => {
   schedule();
 });
 $("containers").addEventListener("click", (event) => {
-  const container = event.target.closest("[data-container]")?.dataset.container;
-  if (container) choose({ container });
+  const button = event.target.closest("[data-container]");
+  if (button) choose({ container: button.dataset.container }, button);
 });
 $("filters").addEventListener("input", schedule);
 $("filters").addEventListener("reset", () => setTimeout(schedule));

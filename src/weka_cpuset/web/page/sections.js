@@ -15,19 +15,19 @@ function showHealth() {
   );
   const well = make("li", "good", "All is well.");
   fill($("problems"), problems.length ? problems : [well]);
-  const runtime = `${connection.runtime} ${connection.version}`;
+  const nri = connection.nri && `, NRI ${connection.nri}`;
+  const runtime = `${connection.runtime} ${connection.version}${nri}`;
+  const connects = `; ${count(connection.connects, "connection")}, ${connection.down_s} s without`;
   const others = Object.entries(rivals).filter(([, times]) => times > 0);
   const pairs = [
     ["Runtime", connection.connected ? runtime : "not connected"],
-    ["NRI", connection.nri],
-    ["Since", timeAt(connection.since)],
-    ["Connected", `${count(connection.connects, "time")}, ${connection.down_s} s without`],
+    ["Since", make("span", "", timeAt(connection.since), connects)],
     ["Settling", `by ${settle.way}: ${settle.settled} done, ${settle.failed} failed`],
     ["Audit", `${count(audit.looks, "look")}, ${audit.found} wrong in the last one`],
     ["Overlap", audit.overlaps ? `${audit.overlap_s} s, ${count(audit.overlaps, "time")}` : ""],
     ["Rivals", others.map(([who, times]) => `${who}: ${times}`).join(", ")],
-    ["Agent", `${agent.version}${agent.dry_run ? ", dry run: nothing is changed" : ""}`],
-    ["Started", timeAt(agent.started)],
+    ["Agent", make("span", "", `${agent.version}, started `, timeAt(agent.started))],
+    ["Dry run", agent.dry_run ? "nothing is changed; this is what would be" : ""],
   ];
   fill($("facts"), facts(pairs));
 }
@@ -68,8 +68,8 @@ function containerDetails(one) {
   const pairs = [
     ["Class", one.class],
     ["Why", one.why],
-    ["Cpus", make("code", "", one.cpus || "none")],
-    ["Since", make("span", "", timeAt(one.since), ` (${ago(one.since)})`)],
+    ["Cpus", make("span", "", make("code", "", one.cpus || "none"), toldOf(one))],
+    ["Since", make("span", "", timeAt(one.since), `, ${ago(one.since)} ago`)],
     ["Memory", one.mems && `nodes ${one.mems}`],
     ["Forbidden", one.forbidden && `cpus ${one.forbidden}`],
     ["Phase", one.phase],
@@ -81,6 +81,10 @@ function containerDetails(one) {
   const about = decisionsAbout(one).slice(0, 3).map(decisionItem);
   if (about.length) parts.push(make("ul", "", ...about));
   return parts;
+}
+
+function toldOf(one) {
+  return one.due ? " still to be told" : "";
 }
 
 /** Show the containers that the filters let through. */
@@ -132,7 +136,7 @@ function rowOf(one) {
   name.dataset.container = one.id;
   row = make("tr", "",
     make("td", "", name, make("div", "problem")), make("td", "", make("span")),
-    make("td", "", make("code", "clip")), make("td", "wide", make("time")), make("td", "wide"),
+    make("td", "", make("code", "clip"), make("span", "hint")), make("td", "wide", make("time")), make("td", "wide"),
   );
   rows.set(one.id, row);
   return row;
@@ -149,6 +153,7 @@ function paintRow(row, one, pressed) {
   setText(kind.firstChild, one.class);
   kind.firstChild.className = `class ${one.class}`;
   setText(cpus.firstChild, one.cpus || "none");
+  setText(cpus.lastChild, toldOf(one));
   setText(since.firstChild, clock(one.since));
   since.firstChild.dateTime = new Date(one.since * 1000).toISOString();
   setText(why, one.why);
