@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ LIBRARIES: Final = "usr/lib/python3/dist-packages"
 MODULES: Final = ("virtio_blk", "failover", "net_failover", "virtio_net", "overlay")
 # Software emulation is slow: the runtime's own two seconds are for real machines.
 TIMEOUTS: Final = NriTimeouts(registration_s=60, request_s=30)
+STALE_S: Final = 3600
 INPUTS: Final = (
     *(Path(__file__).with_name(name) for name in ("image.py", "initrd.py", "debian.py")),
     ROOT / "constraints.txt",
@@ -116,11 +118,17 @@ def _digest() -> str:
 
 
 def _forget_old() -> None:
-    """Removes old images and their snapshots, which take a gigabyte; the last may be in use."""
+    """Removes old images and their snapshots, which take a gigabyte; the last may be in use.
+
+    And what a build has left that was killed.
+    """
     old = sorted(CACHE.glob("image-*"), key=lambda folder: folder.stat().st_mtime)[:-1]
     for folder in old:
         for one in [folder, *CACHE.glob(f"snapshot-{folder.name}-*")]:
             shutil.rmtree(one)
+    for folder in CACHE.glob("build-*"):
+        if time.time() - folder.stat().st_mtime > STALE_S:
+            shutil.rmtree(folder)
 
 
 def _build(folder: Path) -> None:

@@ -7,9 +7,9 @@ and writes to a folder of the test and to a scratch file without a name only.
 import hashlib
 import json
 import re
-import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -226,23 +226,27 @@ class Machine:
         name = f"{self.image.folder.name}-{shape}-{self.series.value}"
         target = CACHE / f"snapshot-{name}"
         if not target.exists():
-            making = self._folder / "making"
-            making.mkdir()
-            disk = making / "disk"
-            subprocess.run(["cp", "--sparse=always", self.image.disk, disk], check=True)
-            first = Machine(self.image, self.series, making)
-            try:
-                first.boot(disk)
-                first.run("true")
-                first.qmp.run("stop")
-                first.qmp.run("migrate", uri=f"file:{making / 'state'}")
-                wait_for("the snapshot", lambda: first._migrated(), BOOT_TIMEOUT_S)
-            finally:
-                first.close()
-            partial = CACHE / f"making-{self._folder.name}"
-            shutil.move(making, partial)
-            partial.rename(target)
+            with tempfile.TemporaryDirectory(prefix="build-", dir=CACHE) as making:
+                self._save(Path(making))
+                Path(making).rename(target)
+                Path(making).mkdir()  # for the clean-up, which wants to remove it
         return target
+
+    def _save(self, target: Path) -> None:
+        """Boots another machine, and saves its state and its disk."""
+        disk = target / "disk"
+        subprocess.run(["cp", "--sparse=always", self.image.disk, disk], check=True)
+        folder = self._folder / "first"
+        folder.mkdir()
+        first = Machine(self.image, self.series, folder)
+        try:
+            first.boot(disk)
+            first.run("sync")
+            first.qmp.run("stop")
+            first.qmp.run("migrate", uri=f"file:{target / 'state'}")
+            wait_for("the snapshot", first._migrated, BOOT_TIMEOUT_S)
+        finally:
+            first.close()
 
     def _migrated(self) -> bool:
         found = self.qmp.run("query-migrate")
