@@ -17,7 +17,7 @@ function showHealth() {
   fill($("problems"), problems.length ? problems : [well]);
   const nri = connection.nri && `, NRI ${connection.nri}`;
   const runtime = `${connection.runtime} ${connection.version}${nri}`;
-  const connects = `; ${count(connection.connects, "connection")}, ${connection.down_s} s without`;
+  const connects = `; ${count(connection.connects, "connection")}, ${connection.down_s} s down`;
   const others = Object.entries(rivals).filter(([, times]) => times > 0);
   const pairs = [
     ["Runtime", connection.connected ? runtime : "not connected"],
