@@ -1,6 +1,7 @@
 """Makes explanations from a view. Nothing is shown here, and nothing is changed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from weka_cpuset.engine import (
     Choice,
@@ -9,7 +10,10 @@ from weka_cpuset.engine import (
     Holding,
     IntegerDemand,
     Ledger,
+    NoMovePlan,
     Planned,
+    PoolWouldRunDry,
+    Refusal,
     Situation,
     Tried,
     attempt,
@@ -17,6 +21,7 @@ from weka_cpuset.engine import (
     explain_cpu,
     reasons,
 )
+from weka_cpuset.engine.reasons import RESERVED
 from weka_cpuset.explain import report
 from weka_cpuset.explain.history import placed, pooled_since, situation
 from weka_cpuset.explain.view import View, find
@@ -127,7 +132,8 @@ def _planned(one: Tried) -> report.Planned:
         "" if holding is None else str(after.cpus_of(holding.id)),
         "" if holding is None else str(after.mems_of(holding.id)),
         one.planned.ends,
-        "" if decision.refusal is None else str(decision.refusal),
+        "" if decision.refusal is None else str(_with_names(decision.refusal, one.before)),
+        _taken(one.before, decision.refusal),
         tuple(
             report.Move(_label(after, move.container_id), str(move.before), str(move.after))
             for move in decision.moves
@@ -136,6 +142,25 @@ def _planned(one: Tried) -> report.Planned:
         tuple(map(str, decision.notices)),
         None if choice is None else _chosen(choice, then=True),
     )
+
+
+def _with_names(refusal: Refusal, ledger: Ledger) -> Refusal:
+    """Put names in the place of ids; a runtime's log is searched by id, a cluster by name."""
+    match refusal:
+        case NoMovePlan(owners=ids):
+            return replace(refusal, owners=tuple(_label(ledger, one) for one in ids))
+        case PoolWouldRunDry(starving=ids):
+            return replace(refusal, starving=tuple(_label(ledger, one) for one in ids))
+        case _:
+            return refusal
+
+
+def _taken(ledger: Ledger, refusal: Refusal | None) -> dict[str, str]:
+    """Tell who has the cpus of which there are too few."""
+    if refusal is None or not refusal.more_cpus_help:
+        return {}
+    found = {**_owners(ledger), RESERVED: ledger.rules.reserved}
+    return {who: str(cpus) for who, cpus in found.items() if cpus}
 
 
 def _label(ledger: Ledger, container_id: str) -> str:
@@ -147,18 +172,22 @@ def _situation_of(before: Ledger, holding: Holding) -> Situation | None:
     """Tell what there was to choose from, where the ledger before the choice is at hand."""
     if not isinstance(holding.demand, IntegerDemand) or holding.cpus is None:
         return None
-    reserved = before.rules.reserved
-    owners: dict[str, CpuSet] = {}
-    for one in before.exclusive.values():
-        owners[one.label] = owners.get(one.label, CpuSet.EMPTY) | (one.cpus or CpuSet.EMPTY)
     return Situation(
         before.topology,
         holding.demand,
         holding.cpus,
-        (before.pool | holding.cpus) - reserved,
-        reserved=reserved,
-        owners=owners,
+        (before.pool | holding.cpus) - before.rules.reserved,
+        reserved=before.rules.reserved,
+        owners=_owners(before),
     )
+
+
+def _owners(ledger: Ledger) -> dict[str, CpuSet]:
+    """Give the cpus of all owners by their names."""
+    owners: dict[str, CpuSet] = {}
+    for one in ledger.exclusive.values():
+        owners[one.label] = owners.get(one.label, CpuSet.EMPTY) | (one.cpus or CpuSet.EMPTY)
+    return owners
 
 
 def _chosen(what: Situation, *, then: bool) -> report.Chosen:

@@ -167,6 +167,8 @@ class Planned(msgspec.Struct, frozen=True, rename={"kind": "class"}):
     """Whether it ends before the next one is created: it is an init container."""
     refusal: str
     """Why it is refused; empty if it is not."""
+    taken: dict[str, str]
+    """Who has the cpus of which there are too few for it."""
     moves: tuple[Move, ...]
     """Containers that are given other cpus for its sake."""
     updates: int

@@ -230,6 +230,9 @@ def _planned(one: report.Planned) -> Iterator[str]:
     if one.refusal:
         yield f"{one.container}: refused"
         yield f"why:    {one.refusal}"
+        if one.taken:
+            yield "taken:"
+            yield from _list(one.taken)
     else:
         yield f"{one.container}: {one.cpus}"
         yield f"class:  {one.kind}: {one.why}"
