@@ -1,4 +1,4 @@
-"""Writes the generated parts of the reference pages: metrics, and the status' schema.
+"""Writes the generated parts of the reference pages: metrics, and what is shown as JSON.
 
 Run `python tools/reference_pages.py` after a change of the table of metrics or of a schema. A test
 compares the pages with what this makes of them.
@@ -14,6 +14,8 @@ from types import ModuleType
 
 import msgspec
 
+from weka_cpuset.explain import report, view
+from weka_cpuset.explain.text import TERMS
 from weka_cpuset.journal import entry
 from weka_cpuset.metrics.table import TABLE, Metric
 from weka_cpuset.status import health, schema
@@ -22,7 +24,13 @@ from weka_cpuset.web import events, site
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 
-_TYPES = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+_TYPES = {
+    "str": "text",
+    "int": "whole number",
+    "float": "number",
+    "bool": "true or false",
+    "object": "object",
+}
 
 
 def metrics() -> Iterator[str]:
@@ -52,6 +60,7 @@ def status() -> Iterator[str]:
     yield from _struct(site.JournalPage, "/journal.json", (site.JournalPage,))
     yield from _struct(entry.Line, "Line, an entry of the journal", (entry.Line,))
     yield from _struct(entry.MoveLine, "MoveLine", (entry.MoveLine,))
+    yield from _struct(view.LedgerPage, "/ledger.json", (view.LedgerPage,))
     yield "## Problems"
     yield ""
     yield "| code | what it is | ready |"
@@ -60,6 +69,24 @@ def status() -> Iterator[str]:
     for code in health.Code:
         ready = "no" if code in health.NOT_READY else "yes"
         yield f"| `{code.value}` | {texts[code.name]} | {ready} |"
+
+
+def explain() -> Iterator[str]:
+    """Yield the fields of explanations."""
+    for kind in (report.Container, report.Cpu, report.Plan):
+        title = f"explain {'pod' if kind is report.Plan else kind.__name__.lower()}"
+        yield from _struct(kind, title, (kind,))
+    for part in (
+        *(report.Decision, report.Chosen, report.Option, report.InTheWay),
+        *(report.Who, report.Planned, report.Move),
+    ):
+        yield from _struct(part, part.__name__, (part,))
+    yield "## Terms of a cost"
+    yield ""
+    yield "| term | what it counts |"
+    yield "|---|---|"
+    for term, words in TERMS.items():
+        yield f"| `{term}` | {words} |"
 
 
 def _struct(
@@ -85,6 +112,10 @@ def _struct(
 
 
 def _type(annotation: str) -> str:
+    if annotation.endswith(" | None"):
+        return f"{_type(annotation.removesuffix(' | None'))} or null"
+    if annotation.startswith("dict[str, "):
+        return f"{_type(annotation.removeprefix('dict[str, ').removesuffix(']'))} by name"
     inner = annotation.removeprefix("tuple[").removesuffix(", ...]")
     name = inner.rpartition(".")[2]
     text = _TYPES.get(name, "Line" if name == "Raw" else name)
@@ -124,7 +155,7 @@ def _target(field: ast.stmt) -> str:
             return ""
 
 
-GENERATED = {"metrics.md": metrics, "status.md": status}
+GENERATED = {"metrics.md": metrics, "status.md": status, "explain.md": explain}
 """What is generated for which page."""
 
 
