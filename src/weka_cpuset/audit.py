@@ -60,6 +60,21 @@ class AuditStatus:
     unreadable: int = 0
 
 
+@dataclasses.dataclass(slots=True)
+class _Look:
+    """What one look has met so far; another one may begin before it ends.
+
+    Attributes:
+        unreadable: How many containers could not be read.
+        different: How many had not what they were told.
+        early: Those for which the runtime still had to apply something.
+    """
+
+    unreadable: int = 0
+    different: int = 0
+    early: list[str] = dataclasses.field(default_factory=list)
+
+
 class Auditor:
     """Reads containers back.
 
@@ -88,8 +103,6 @@ class Auditor:
         self._due = asyncio.Event()
         self._looked_s: dict[str, float] = {}
         self._narrowed: dict[str, str] = {}
-        self._early: list[str] = []
-        self._lines = 0
 
     def note_settled(self, ids: Collection[str]) -> None:
         """Take note that containers were told something outside of replies: read them back."""
@@ -120,20 +133,17 @@ class Auditor:
             ids: Which ones; None: all.
         """
         wanted = [one.id for one in self._handlers.ledger.holdings()] if ids is None else list(ids)
-        unreadable = 0
-        self._lines = 0
-        self._early.clear()
+        look = _Look()
         for position, container_id in enumerate(wanted):
             if position and position % SLICE == 0:
                 await asyncio.sleep(0)  # a turn for the runtime's events
-            unreadable += not self._look_at(container_id)
+            self._look_at(container_id, look)
         if ids is None:
-            self._finish(unreadable)
-        if self._early:
+            self._finish(look)
+        if look.early:
             at_s = self._in_flight.until_s
-            asyncio.get_running_loop().call_at(at_s, self.note_settled, tuple(self._early))
-        if self._lines > LINES:
-            log.warning("%d more containers had not what they were told", self._lines - LINES)
+            asyncio.get_running_loop().call_at(at_s, self.note_settled, tuple(look.early))
+        _count_the_rest(look)
 
     def read_all(self) -> None:
         """Read all running containers at once: until then each may have any cpu.
@@ -142,8 +152,7 @@ class Auditor:
         thousand reads take some ten milliseconds.
         """
         handlers, found, mems_differ = self._handlers, {}, []
-        ledger = handlers.ledger
-        self._lines = 0
+        ledger, look = handlers.ledger, _Look()
         for holding in ledger.holdings():
             if holding.phase is Phase.CREATED:
                 continue
@@ -158,7 +167,8 @@ class Auditor:
             if mems and enforced.mems != mems:
                 mems_differ.append(holding.id)
             if cpus != told or holding.id in mems_differ:
-                self._report(holding, told, mems, enforced)
+                self._report(look, holding, mems, enforced)
+        _count_the_rest(look)
         handlers.reread(found)
         handlers.doubt(mems_differ, {})
 
@@ -169,49 +179,49 @@ class Auditor:
             # A defect of ours must not end the agent.
             log.exception("Reading back failed")
 
-    def _finish(self, unreadable: int) -> None:
+    def _finish(self, look: _Look) -> None:
         """Forget what is no longer live, and count."""
         ledger = self._handlers.ledger
         self._looked_s = {one: at for one, at in self._looked_s.items() if ledger.holding(one)}
         self._narrowed = {one: at for one, at in self._narrowed.items() if ledger.holding(one)}
         self.status.looks += 1
-        self.status.unreadable = unreadable
-        self.status.found = self._lines
+        self.status.unreadable = look.unreadable
+        self.status.found = look.different
         self.status.narrowed = tuple(self._narrowed.values())
 
-    def _look_at(self, container_id: str) -> bool:
-        """Read one container back; tell whether it could be read or need not be."""
+    def _look_at(self, container_id: str, look: _Look) -> None:
+        """Read one container back."""
         ledger = self._handlers.ledger
         holding = ledger.holding(container_id)
         # Before its start a container has no cgroup, or one that the runtime still fills.
         if holding is None or holding.phase is Phase.CREATED:
-            return True
+            return
         try:
             found = self._cpusets.read(holding.container.cgroup)
         except (OSError, ValueError):
-            return False
+            look.unreadable += 1
+            return
         self.status.reads += 1
         now_s = asyncio.get_running_loop().time()
         if self._in_flight.has(container_id):
-            self._early.append(container_id)
+            look.early.append(container_id)
         else:
             self._measure_overlap(ledger, holding, found, now_s)
-            self._compare(ledger, holding, found)
+            self._compare(ledger, holding, found, look)
         self._looked_s[container_id] = now_s
-        return True
 
-    def _compare(self, ledger: Ledger, holding: Holding, found: Enforced) -> None:
+    def _compare(self, ledger: Ledger, holding: Holding, found: Enforced, look: _Look) -> None:
         if holding.id in ledger.doubts:
             return  # it is due already
         told, mems = ledger.told[holding.id], ledger.mems_of(holding.id)
         # In version 2 an empty file means that nothing is set: all may be used.
         cpus = found.cpus or ledger.topology.online
         if cpus != told or (mems and found.mems != mems):
+            self._report(look, holding, mems, found)
             self._handlers.found({holding.id: cpus})
             if mems and found.mems != mems:
                 self._handlers.doubt([holding.id], {})
             self._handlers.on_unsettled()
-            self._report(holding, told, mems, found)
             self.on_difference(holding.id)
         elif found.effective is not None:
             self._compare_effective(holding, cpus & ledger.topology.online, found.effective)
@@ -234,19 +244,26 @@ class Auditor:
         self.status.overlaps += 1
         self.status.overlap_s += now_s - self._looked_s.get(holding.id, now_s)
 
-    def _report(self, holding: Holding, told: CpuSet, mems: CpuSet, found: Enforced) -> None:
+    def _report(self, look: _Look, holding: Holding, mems: CpuSet, found: Enforced) -> None:
+        """Count a difference; log it unless it is one of many. The ledger has not heard of it."""
         self.status.differences += 1
-        self._lines += 1
-        if self._lines > LINES:
+        look.different += 1
+        if look.different > LINES:
             return
         fields: dict[str, object] = {
             "container": holding.label,
             "kernel": found.cpus,
-            "record": told,
+            "record": self._handlers.ledger.told[holding.id],
         }
         if mems and found.mems != mems:
             fields |= {"kernel_mems": found.mems, "record_mems": mems}
         log.warning("The kernel differs from what the container was told %s", Fields(fields))
+
+
+def _count_the_rest(look: _Look) -> None:
+    """Say how many findings of a look have got no line."""
+    if look.different > LINES:
+        log.warning("%d more containers had not what they were told", look.different - LINES)
 
 
 def _of_others(ledger: Ledger, holding: Holding) -> CpuSet:

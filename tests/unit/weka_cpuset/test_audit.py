@@ -201,3 +201,20 @@ async def test_same_storm_gives_the_same_recording_each_time() -> None:
         node.auditor.note_settled(names)
         await asyncio.sleep(INTERVAL_S / 20)
         assert node.kernel.reads == [f"/{name}" for name in names]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_two_looks_at_once_forget_nothing() -> None:
+    """A look that begins while another one pauses takes nothing from it."""
+    async with running() as node:
+        for number in range(SLICE + 1):
+            node.run(f"web-{number}", 100)
+        node.handlers.create_container(create("owner", 2000))  # all webs are in flight
+        all_looked = asyncio.create_task(node.auditor.look())
+        await asyncio.sleep(0)
+        await node.auditor.look(())
+        await all_looked
+        node.kernel.reads.clear()
+        await asyncio.sleep(APPLY_S + 1.0)
+        assert {f"/web-{number}" for number in range(SLICE + 1)} <= set(node.kernel.reads)
