@@ -100,8 +100,12 @@ def report(out: Callable[[str], None] = print, states: int = STATES) -> None:
     topology = MACHINE.topology()
     ledgers = [fragmented(topology, seed) for seed in range(states)]
     out(f"Placement at {len(topology.online)} cpus and {OWNERS} owners, median of {states}:")
-    for count in (2, 16, 100):
+    for count in (2, 16, 64):
         _report_pick(ledgers, count, NO_PREFERENCE, out)
+    idle = [Ledger.empty(topology)] * 5
+    for count in (100, 290):
+        _report_pick(idle, count, NO_PREFERENCE, out)
+    _report_pick(idle, 290, Preference(llc=Llc.STRICT), out)
     for preference in (
         Preference(smt=Smt.FULL_CORES),
         Preference(smt=Smt.SPREAD),
@@ -123,7 +127,8 @@ def _report_pick(
         plain.append(timed_us(lambda free=free: first_fit(free, count)))
         ours.append(timed_us(lambda topology=topology, free=free: pick(topology, free, demand)))
     words = "/".join((preference.smt, preference.numa, preference.llc))
-    _line(f"pick {count} cpus, {words}", "lowest ids", plain, ours, out)
+    where = "" if ledgers[0].exclusive else ", all free"
+    _line(f"pick {count} cpus, {words}{where}", "lowest ids", plain, ours, out)
 
 
 def _report_moves(ledgers: list[Ledger], out: Callable[[str], None]) -> None:
@@ -176,7 +181,7 @@ def _line(
 ) -> None:
     plain_us, ours_us = statistics.median(plain), statistics.median(ours)
     out(
-        f"  {title:42} {ours_us:9.0f} us (most {max(ours):9.0f}), "
+        f"  {title:53} {ours_us:9.0f} us (most {max(ours):9.0f}), "
         f"{other} {plain_us:7.0f} us, ratio {ours_us / plain_us:6.1f}"
     )
 
