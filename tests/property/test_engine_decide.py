@@ -27,6 +27,7 @@ from weka_cpuset.engine import (
     Decision,
     Doubt,
     Event,
+    IntegerDemand,
     Ledger,
     Outcome,
     Phase,
@@ -169,6 +170,36 @@ class Node(RuleBasedStateMachine):
         assert all(update.container_id != one.id for update in decision.updates)
         self.kernel.create(one.id, decision.adjustment.cpus)
 
+    def live_pods(self) -> set[str]:
+        """List the pods that have a live container."""
+        return {self.facts[one].pod_id for one in self.kernel.processes}
+
+    @rule(data=st.data(), limit=LIMITS)
+    def come_again(self, data: st.DataObject, limit: int | None) -> None:
+        """Start a container again that has ended; it gets its former cpus if it can."""
+        facts = [self.facts[one] for one in self.ledger.ended if one in self.facts]
+        gone = [one for one in facts if one.pod_id not in self.live_pods()]
+        if not gone:
+            return
+        last = data.draw(st.sampled_from(gone))
+        its_pod = self.pods[last.id]
+        one = replace(last, id=f"{its_pod.name}.{self.next}", cpus="")
+        self.next += 1
+        before = self.ledger
+        self.admit(its_pod, one, limit)
+        holding = self.ledger.holding(one.id)
+        former = before.former.get(holding.role) if holding is not None else None
+        if holding is None or former is None or not isinstance(holding.demand, IntegerDemand):
+            return
+        left = before.pool - former
+        is_free = former <= before.pool - self.placement.reserved - holding.demand.forbidden
+        is_enough = len(left) >= min(self.placement.min_shared, len(before.pool)) and all(
+            left - guest.demand.forbidden or not before.pool - guest.demand.forbidden
+            for guest in before.shared.values()
+        )
+        if is_free and is_enough and len(former) == holding.demand.count:
+            assert holding.cpus == former
+
     def same_as_without_spare(self, before: Ledger, event: Create, decision: Decision) -> None:
         """What is taken ahead in a burst costs nobody a cpu, nor a better one."""
         plain = decide(before.without_spare(), event)
@@ -207,9 +238,8 @@ class Node(RuleBasedStateMachine):
 
     def recorded(self, one: str) -> ContainerFacts:
         """Give a container with the cpuset on the runtime's record."""
-        whole = self.facts[one].shares // 1024
         process = self.kernel.processes.get(one)
-        return container(one, whole=whole, cpus=str(process.record) if process else "")
+        return replace(self.facts[one], cpus=str(process.record) if process else "")
 
     @rule(data=st.data(), whole=st.integers(0, 4), limit=LIMITS, repeat=st.booleans())
     def resize(self, data: st.DataObject, whole: int, limit: int | None, repeat: bool) -> None:
@@ -219,7 +249,9 @@ class Node(RuleBasedStateMachine):
             return
         wanted = self.facts[one].shares // 1024 if repeat else whole
         process = self.kernel.processes[one]
-        facts = container(one, whole=wanted, cpus=str(process.record))
+        facts = replace(
+            container(one, whole=wanted, cpus=str(process.record)), pod_id=self.facts[one].pod_id
+        )
         decision = self.resolve(one, Update(self.pods[one], facts), limit)
         if decision.outcome is not Outcome.REFUSED:
             self.facts[one] = facts
@@ -288,8 +320,10 @@ class Node(RuleBasedStateMachine):
     def late(self, data: st.DataObject, kind: int) -> None:
         """Send an event for a container that has ended or was never seen."""
         name = data.draw(st.sampled_from(["never-seen", *self.ledger.ended]))
-        one = container(name)
-        events: list[Event] = [Stop(name), Remove(name), PodRemove(one.pod_id)]
+        one = self.facts.get(name, container(name))
+        events: list[Event] = [Stop(name), Remove(name)]
+        if one.pod_id not in self.live_pods():
+            events.append(PodRemove(one.pod_id))
         if name in self.ledger.ended:
             events += [Seen(None, one, Phase.RUNNING), Update(None, one), Create(None, one)]
         decision = self.decide(events[kind % len(events)])

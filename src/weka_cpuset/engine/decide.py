@@ -336,6 +336,8 @@ def _change_demand(
         draft.revise(asked)
         return [], found.notices
     draft.take_out(held.id)
+    if isinstance(found.demand, SharedDemand):
+        draft.remember(held)
     keep = held.cpus if held.kind is Class.INTEGER and held.cpus else CpuSet.EMPTY
     try:
         return place(draft, replace(asked, pod=pod), keep), found.notices

@@ -1,12 +1,17 @@
 """A ledger in the making: the one place where entries of the book are changed."""
 
 from weka_cpuset.engine.cpuset import CpuSet
+from weka_cpuset.engine.demand import Class
 from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import Holding, Ledger, mems_wanted, owned_cpus
 
 ENDED_MAX = 1024
 """How many ended ids are remembered, so that a late event does not revive a container.
 Events come late by a few others at most; a node runs some hundred containers."""
+
+FORMER_MAX = 1024
+"""How many containers are remembered with their former cpus. A node runs some hundred, and one
+that is not started again within this many others has lost nothing that a cache still has."""
 
 
 class Draft:
@@ -25,6 +30,7 @@ class Draft:
         self.starved = ledger.starved
         self.unplaced = ledger.unplaced
         self.ended = ledger.ended
+        self.former = ledger.former
         self.settled = ledger.settled
         self.pool = ledger.pool
         self.spare = ledger.spare
@@ -49,6 +55,7 @@ class Draft:
             starved=frozenset(one for one in self.starved if self.told[one] != self.wanted(one)),
             unplaced=self.unplaced,
             ended=self.ended,
+            former=self.former,
             settled=self.settled,
         )
 
@@ -106,7 +113,20 @@ class Draft:
         self.told.pop(container_id, None)
         self.doubts.pop(container_id, None)
         self.starved -= {container_id}
-        return self.take_out(container_id)
+        holding = self.take_out(container_id)
+        self.remember(holding)
+        return holding
+
+    def remember(self, holding: Holding) -> None:
+        """Remember the cpus of an integer container that gives them up, for its next attempt."""
+        if holding.kind is not Class.INTEGER or holding.cpus is None:
+            return
+        former = dict(self.former)
+        former.pop(holding.role, None)
+        former[holding.role] = holding.cpus
+        if len(former) > FORMER_MAX:
+            del former[next(iter(former))]
+        self.former = former
 
     def tell(self, container_id: str, cpus: CpuSet) -> None:
         """Note what the runtime is told about a live container."""

@@ -95,6 +95,11 @@ class Holding:
         return family_of(self.pod, self.container)
 
     @property
+    def role(self) -> str:
+        """What all attempts of one container have in common: its family and its name."""
+        return f"{self.family}/{self.container.name}"
+
+    @property
     def label(self) -> str:
         """A name for people: namespace/pod/container, as far as known."""
         pod = self.pod
@@ -136,6 +141,8 @@ class Ledger:
         starved: Containers that were found running when nothing was left for them.
         unplaced: Those on the pool that ask for cpus of their own.
         ended: Ids of ended containers, oldest first.
+        former: The last cpus of integer containers that are none any more, by `Holding.role`,
+            oldest first.
         settled: Whether nothing wanted remains to be told.
     """
 
@@ -153,6 +160,7 @@ class Ledger:
     starved: frozenset[str] = frozenset()
     unplaced: frozenset[str] = frozenset()
     ended: Mapping[str, None] = field(default_factory=dict)
+    former: Mapping[str, CpuSet] = field(default_factory=dict)
     settled: bool = True
 
     @classmethod

@@ -31,7 +31,7 @@ from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import Holding, recorded_cpus
 from weka_cpuset.engine.matching import Need
 from weka_cpuset.engine.misfit import misfit
-from weka_cpuset.engine.pick import keepable, pick, shrink, stay
+from weka_cpuset.engine.pick import fits, keepable, pick, shrink, stay
 from weka_cpuset.engine.relocate import Move, Supply, assign
 
 
@@ -56,7 +56,9 @@ def place(draft: Draft, holding: Holding, keep: CpuSet = CpuSet.EMPTY) -> list[M
             draft.put(replace(holding, cpus=cpus))
             return moves
         case IntegerDemand() as demand:
-            own = _choose(draft, holding.id, demand, keep)
+            own = _choose_former(draft, holding, demand) if not keep else None
+            if own is None:
+                own = _choose(draft, holding.id, demand, keep)
             draft.put(replace(holding, cpus=own))
             return []
         case SharedDemand(forbidden):
@@ -190,6 +192,22 @@ def supply_of(draft: Draft, claimed: CpuSet) -> Supply:
         protected=[forbidden for forbidden in draft.forbids if not before <= forbidden],
         min_shared=min(draft.rules.min_shared, len(before)),
     )
+
+
+def _choose_former(draft: Draft, holding: Holding, demand: IntegerDemand) -> CpuSet | None:
+    """Choose the cpus that an earlier attempt of a container had, if all of them are free.
+
+    If it asks for more or less than before it is as if it were resized.
+    """
+    former = draft.former.get(holding.role, CpuSet.EMPTY)
+    supply = supply_of(draft, CpuSet.EMPTY)
+    if not former or not former <= supply.free - demand.forbidden:
+        return None
+    try:
+        own = _choose(draft, holding.id, demand, former)
+    except Refusal:
+        return None
+    return own if fits(draft.topology, own, demand) else None
 
 
 def _choose(draft: Draft, container_id: str, demand: IntegerDemand, keep: CpuSet) -> CpuSet:

@@ -134,7 +134,8 @@ def rehome(ledger: Ledger, topology: Topology) -> Rebuilt:
             notices += why_not
         holdings.append(now)
     draft, odd = _place_all(topology, ledger.rules, holdings)
-    draft.told, draft.doubts, draft.ended = dict(ledger.told), dict(ledger.doubts), ledger.ended
+    draft.told, draft.doubts = dict(ledger.told), dict(ledger.doubts)
+    draft.ended, draft.former = ledger.ended, ledger.former
     _doubt_changed(draft, ledger.topology.online ^ topology.online)
     draft.settled = False
     return Rebuilt(draft.freeze(), (), _moves(draft, holdings), (*notices, *odd))
@@ -158,7 +159,7 @@ def reread(ledger: Ledger, found: Mapping[str, CpuSet]) -> Rebuilt:
     draft, notices = _place_all(ledger.topology, ledger.rules, holdings)
     draft.told = {**ledger.told, **read}
     draft.doubts = {one: may for one, may in ledger.doubts.items() if one not in read}
-    draft.ended = ledger.ended
+    draft.ended, draft.former = ledger.ended, ledger.former
     draft.settled = False
     return Rebuilt(draft.freeze(), (), _moves(draft, holdings), tuple(notices))
 
