@@ -84,10 +84,13 @@ def first_fit(free: CpuSet, count: int) -> CpuSet:
 
 
 def timed_us(work: Callable[[], object]) -> float:
-    """Return how many microseconds something takes."""
-    started = time.perf_counter_ns()
+    """Return how many microseconds of cpu time something takes.
+
+    It never waits for anything, so that is what it takes on a node with a cpu to spare.
+    """
+    started = time.thread_time_ns()
     work()
-    return (time.perf_counter_ns() - started) / 1000
+    return (time.thread_time_ns() - started) / 1000
 
 
 def report(out: Callable[[str], None] = print, states: int = STATES) -> None:
