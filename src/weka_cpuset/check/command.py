@@ -7,10 +7,11 @@ import click
 from rich.console import Console
 
 from weka_cpuset import cli, settings
+from weka_cpuset.check import apply, kubelet
 from weka_cpuset.check import gather as gathering
-from weka_cpuset.check import kubelet
-from weka_cpuset.check.facts import RuntimeKind, RuntimeRelease
+from weka_cpuset.check.facts import Facts, NotReadable, RuntimeKind, RuntimeRelease
 from weka_cpuset.check.finding import Level
+from weka_cpuset.check.fix import CannotFix, Wish, propose
 from weka_cpuset.check.judge import judge
 from weka_cpuset.check.show import to_console, to_json
 
@@ -60,6 +61,19 @@ _PATH = click.Path(path_type=Path)
     "--proc", type=_PATH, default=Path("/proc"), show_default=True, help="Where procfs is mounted."
 )
 @click.option("--config", "file", type=_PATH, help="The agent's settings file (YAML).")
+@click.option("--fix", "fixes", is_flag=True, help="Show what to change in the runtime's files.")
+@click.option("--write", is_flag=True, help="With --fix: change it, and keep a copy.")
+@click.option(
+    "--fail-closed",
+    is_flag=True,
+    help="With --fix: let the runtime refuse containers while the agent is away.",
+)
+@click.option(
+    "--tolerate",
+    default="",
+    metavar="ANNOTATION",
+    help="With --fail-closed: the pod annotation that exempts a pod.",
+)
 def check(
     file: Path | None,
     *,
@@ -70,9 +84,15 @@ def check(
 ) -> None:
     """Tell whether this node is fit for the agent, and what is to be done if not.
 
-    Nothing is written. Exit status: 0 no problem (there may be warnings), 1 at least one
-    problem, 2 an option or a setting is wrong.
+    Nothing is written but with --write. Exit status: 0 no problem (there may be warnings),
+    1 at least one problem, or one that --fix cannot fix, 2 an option or a setting is wrong.
     """
+    fixes, write = options.pop("fixes"), options.pop("write")
+    wish = Wish(bool(options.pop("fail_closed")), str(options.pop("tolerate")))
+    if (write or wish.fail_closed) and not fixes:
+        raise click.UsageError("--write and --fail-closed go with --fix")
+    if wish.tolerate and not wish.fail_closed:
+        raise click.UsageError("--tolerate goes with --fail-closed")
     sources = gathering.Sources(
         release=runtime,
         connect=connect,
@@ -83,13 +103,39 @@ def check(
     except settings.SettingsError as error:
         click.echo(f"weka-cpuset: {error}", err=True)
         sys.exit(cli.EXIT_CANNOT_WORK)
-    findings = judge(gathering.gather(chosen, sources))
+    facts = gathering.gather(chosen, sources)
+    if fixes:
+        _fix(facts, wish, write=bool(write))
+        return
+    findings = judge(facts)
     if as_json:
         click.echo(to_json(findings))
     else:
         to_console(findings, Console(highlight=False))
     if any(finding.level is Level.PROBLEM for finding in findings):
         sys.exit(EXIT_PROBLEM)
+
+
+def _fix(facts: Facts, wish: Wish, *, write: bool) -> None:
+    """Show, or make, the change that the runtime's configuration needs."""
+    try:
+        change = propose(facts, wish, apply.read_text)
+        if change is None:
+            click.echo("the runtime's configuration needs no change")
+            return
+        click.echo(change.diff(), nl=False)
+        if not write:
+            click.echo("nothing was changed; add --write to do it")
+            return
+        copy = apply.write(change)
+    except (CannotFix, NotReadable) as error:
+        click.echo(f"weka-cpuset: {error}", err=True)
+        sys.exit(EXIT_PROBLEM)
+    except OSError as error:
+        click.echo(f"weka-cpuset: {error.filename}: {error.strerror}", err=True)
+        sys.exit(EXIT_PROBLEM)
+    click.echo(f"written: {change.path}" + (f"; as it was: {copy}" if copy else ""))
+    click.echo("next: restart the container runtime; running pods go on")
 
 
 _PATHS = ("runtime_config", "kubelet_config", "kubelet_root", "proc")

@@ -128,11 +128,21 @@ class NriConfig:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeConfig:
-    """What the runtime's configuration files say; what they leave out has its default."""
+    """What the runtime's configuration files say; what they leave out has its default.
+
+    Attributes:
+        kind: The runtime.
+        nri: Its NRI section.
+        cgroup_driver: Who makes the cgroups of pods.
+        files: Where it stands, in the order in which the files count; the first may be missing.
+        has_plugin_names: Whether its form has names of plugins, which containerd's first lacks.
+    """
 
     kind: RuntimeKind
     nri: NriConfig
     cgroup_driver: CgroupDriver
+    files: tuple[Path, ...] = ()
+    has_plugin_names: bool = True
 
 
 class SocketState(enum.Enum):

@@ -33,7 +33,9 @@ DEFAULT_FILE: Mapping[RuntimeKind, Path] = {
 }
 """Where each runtime's configuration is unless it was started with another."""
 
-_NRI_SECTION = "io.containerd.nri.v1.nri"
+NRI_SECTION = "io.containerd.nri.v1.nri"
+"""The name of NRI in containerd's configuration."""
+
 _CRI_SECTIONS = ("io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri")
 _MERGES_SINCE: Version = (2, 0, 0)
 _LAST_OF_1_7 = 2  # the version of the file; containerd 2 reads it too, so it is a guess
@@ -158,14 +160,15 @@ def parse_duration(text: str | int, path: Path) -> float:
 
 
 def _read_containerd(path: Path, version: Version | None) -> RuntimeConfig:
-    parts = _read_parts(path)
+    read = _read_parts(path)
+    parts = [part for _, part in read]
     merges = parts[0].version > _LAST_OF_1_7 if version is None else version >= _MERGES_SINCE
     disabled: list[str] = []
     plugins: dict[str, _Table] = {}
     for part in parts:
         disabled += part.disabled_plugins
         plugins = files.merge(plugins, part.plugins) if merges else plugins | part.plugins  # type: ignore[arg-type,assignment]  # tables of tables, as they were
-    nri = files.convert(path, plugins.get(_NRI_SECTION, {}), _ContainerdNri)
+    nri = files.convert(path, plugins.get(NRI_SECTION, {}), _ContainerdNri)
     validator = nri.default_validator
     return RuntimeConfig(
         RuntimeKind.CONTAINERD,
@@ -185,18 +188,21 @@ def _read_containerd(path: Path, version: Version | None) -> RuntimeConfig:
             ),
         ),
         _containerd_driver(path, plugins),
+        tuple(name for name, _ in read),
+        has_plugin_names=parts[0].version > 1,
     )
 
 
 def _enabled(nri: _ContainerdNri, disabled: list[str]) -> bool | None:
-    if _NRI_SECTION in disabled:
+    if NRI_SECTION in disabled:
         return False
     return None if nri.disable is None else not nri.disable
 
 
-def _read_parts(path: Path) -> list[_Containerd]:
+def _read_parts(path: Path) -> list[tuple[Path, _Containerd]]:
     """Return the main file and all files that are imported, in the order in which they count."""
-    parts, pending, read = [], [Path(os.path.normpath(path))], set[Path]()
+    pending, read = [Path(os.path.normpath(path))], set[Path]()
+    parts: list[tuple[Path, _Containerd]] = []
     while pending:
         name = pending.pop(0)
         if name in read:
@@ -205,7 +211,7 @@ def _read_parts(path: Path) -> list[_Containerd]:
             raise NotReadable(path, f"imports more than {_MOST_IMPORTS} files")
         read.add(name)
         part = files.convert(name, files.read_toml(name) or {}, _Containerd)
-        parts.append(part)
+        parts.append((name, part))
         for pattern in part.imports:
             # Made plain as the runtime does it, so that circles are noticed.
             plain = os.path.normpath(name.parent / pattern)
@@ -222,9 +228,10 @@ def _containerd_driver(path: Path, plugins: Mapping[str, _Table]) -> CgroupDrive
 
 def _read_crio(path: Path) -> RuntimeConfig:
     tree = files.read_toml(path) or {}
-    folder = path.with_name(f"{path.name}.d")
-    for name in files.list_names(folder):
-        tree = files.merge(tree, files.read_toml(folder / name) or {})
+    folder = drop_ins(path)
+    names = [folder / name for name in files.list_names(folder)]
+    for name in names:
+        tree = files.merge(tree, files.read_toml(name) or {})
     tables = files.convert(path, tree, _Crio).crio
     nri, validator = tables.nri, tables.nri.default_validator
     if tables.runtime.cgroup_manager not in set(CgroupDriver):
@@ -245,7 +252,17 @@ def _read_crio(path: Path) -> RuntimeConfig:
             validator=Validator(validator.enable, tuple(validator.required), validator.tolerate),
         ),
         CgroupDriver(tables.runtime.cgroup_manager),
+        (path, *names),
     )
+
+
+def drop_ins(path: Path) -> Path:
+    """Return the folder of drop-ins of CRI-O's configuration file.
+
+    Args:
+        path: The file.
+    """
+    return path.with_name(f"{path.name}.d")
 
 
 def _seconds(text: str | int, default_s: float, path: Path) -> float:

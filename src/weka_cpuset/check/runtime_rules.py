@@ -71,6 +71,14 @@ _NEEDED = {RuntimeKind.CONTAINERD: "containerd 1.7.26", RuntimeKind.CRIO: "CRI-O
 _WITH_VALIDATORS = {RuntimeKind.CONTAINERD: "containerd 2.2", RuntimeKind.CRIO: "CRI-O 1.34"}
 
 
+def same_path(one: os.PathLike[str], other: os.PathLike[str]) -> bool:
+    """Tell whether two paths of a host are one place.
+
+    /var/run is a link to /run nearly everywhere; this module does not look.
+    """
+    return os.fspath(one).removeprefix("/var") == os.fspath(other).removeprefix("/var")
+
+
 def sets_cpusets(program: str) -> bool:
     """Tell whether a program of this name is known to set cpusets of containers."""
     return _SETS_CPUSETS.fullmatch(re.sub(r"^[0-9]{2}-", "", program)) is not None
@@ -158,7 +166,7 @@ def judge_socket(facts: Facts) -> Finding:
     """Judge whether the agent will find the runtime at its socket."""
     path = facts.wanted.socket
     config = facts.config
-    if isinstance(config, RuntimeConfig) and not _same(config.nri.socket, path):
+    if isinstance(config, RuntimeConfig) and not same_path(config.nri.socket, path):
         return Finding(
             Topic.NRI_SOCKET,
             Level.PROBLEM,
@@ -330,11 +338,6 @@ def _launched(facts: Facts) -> str | None:
     """Return the agent's file in the plugin folder, if the runtime launches it."""
     plugins = () if isinstance(facts.plugins, Unknown) else facts.plugins
     return next((name for name in plugins if name[3:] == facts.wanted.name), None)
-
-
-def _same(one: os.PathLike[str], other: os.PathLike[str]) -> bool:
-    # /var/run is a link to /run nearly everywhere; this module does not look.
-    return os.fspath(one).removeprefix("/var") == os.fspath(other).removeprefix("/var")
 
 
 def _names_us(validator: Validator, name: str) -> bool:
