@@ -4,7 +4,7 @@ All terms are sums over groups that do not overlap (packages, nodes, LLC groups,
 cpus). `pick` relies on that to find the cheapest choice group by group.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from weka_cpuset.engine.cpuset import CpuSet
@@ -82,7 +82,8 @@ def cost(
     packages = touched(topology.packages, chosen)
     nodes = touched(topology.nodes, chosen)
     llcs = touched(topology.llcs, chosen)
-    cores = touched(topology.cores, chosen)
+    # Not `touched`: a choice has few of the many cores that a machine has.
+    cores = set(map(topology.core_of, chosen))
     shared = [core for core in cores if not core <= chosen]
     broken = [core for core in shared if core <= free]
     return Cost(
@@ -113,5 +114,5 @@ def pairs(cpus: int) -> int:
     return cpus * (cpus - 1) // 2
 
 
-def _pairs_in(groups: Sequence[CpuSet], chosen: CpuSet) -> int:
+def _pairs_in(groups: Collection[CpuSet], chosen: CpuSet) -> int:
     return sum(pairs(len(group & chosen)) for group in groups)
