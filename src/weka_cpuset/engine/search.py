@@ -104,21 +104,22 @@ class Search:
         if not self._fewest[level]:
             return self._every_split(level, groups)[count]
         kept = [group for group in groups if group.mask & self.keep]
-        room = count - sum(self._room(group) for group in kept)
-        others = sorted(
-            (group for group in groups if not group.mask & self.keep and self._room(group)),
-            key=self._room,
-            reverse=True,
-        )
+        room = count - sum(map(self._room, kept))
+        others = [
+            (size, group)
+            for group in groups
+            if (size := self._room(group)) and not group.mask & self.keep
+        ]
+        sizes = sorted((size for size, _ in others), reverse=True)
         added, slack = 0, room
         while slack > 0:
-            slack -= self._room(others[added])
+            slack -= sizes[added]
             added += 1
         if not added:
             return self._spread(level, [(group, 0) for group in kept], count)[count]
         # A group is of use only if the biggest others cannot do without it.
-        least = room - sum(self._room(group) for group in others[: added - 1])
-        useful = [group for group in others if self._room(group) >= least]
+        least = room - sum(sizes[: added - 1])
+        useful = [group for size, group in others if size >= least]
         if level == 2:
             useful = self._one_of_each_shape(useful, added)
         if not kept and added == 1:
@@ -140,10 +141,10 @@ class Search:
         return (group.mask & self.allowed).bit_count()
 
     def _one_of_each_shape(self, llcs: Sequence[CpuSet], copies: int) -> list[CpuSet]:
-        """Drop LLC groups that equal `copies` others with lower ids; they cannot win."""
+        """Drop LLC groups, given by id, that equal `copies` others before them: they cannot win."""
         seen: dict[tuple[int, int, int, bool], int] = {}
         useful = []
-        for llc in sorted(llcs, key=lambda group: group.lowest):
+        for llc in llcs:
             if llc.mask & self.keep:
                 useful.append(llc)
                 continue
