@@ -1,0 +1,1 @@
+"""Alert rules against the series of simulated agents, evaluated by promtool."""
