@@ -26,7 +26,7 @@ from weka_cpuset.engine import (
 from weka_cpuset.engine.misfit import misfit
 
 NONE = CpuSet.EMPTY
-EXHAUSTIVE = 6 if EXAMPLES <= 500 else 8
+EXHAUSTIVE = 6 if EXAMPLES <= 500 else 10
 """Up to how many cpus every free set of every machine is tried."""
 
 MOST_FREE = 12 if EXAMPLES <= 500 else MOST
