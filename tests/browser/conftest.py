@@ -16,6 +16,7 @@ OUTPUT = Path(__file__).parents[2] / ".cache" / "screenshots"
 """Where the screenshots are kept."""
 
 Open = Callable[..., Page]
+NodeOf = Callable[[str], ShownNode]
 
 
 @pytest.fixture(scope="session")
@@ -33,16 +34,23 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def node_of() -> Iterator[Callable[[str], ShownNode]]:
+def node_of() -> Iterator[NodeOf]:
     """Makes a node of a named machine of the simulator."""
     with ExitStack() as stack:
         yield lambda name: stack.enter_context(shown_node(MACHINES[name].topology()))
 
 
 @pytest.fixture
-def opened(browser: Browser) -> Iterator[Open]:
-    """Opens a node's page; at the end no script may have failed, and nothing else been loaded."""
-    troubles: list[str] = []
+def troubles() -> Iterator[list[str]]:
+    """What browsers complain about; nothing may be left but what a test has taken out."""
+    found: list[str] = []
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+def opened(browser: Browser, troubles: list[str]) -> Iterator[Open]:
+    """Opens a node's page; no script may fail, and nothing but the page may be loaded."""
 
     def trouble(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -68,7 +76,6 @@ def opened(browser: Browser) -> Iterator[Open]:
             return page
 
         yield open_page
-    assert troubles == []
 
 
 @pytest.fixture(scope="session")

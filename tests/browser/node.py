@@ -68,6 +68,8 @@ class ShownNode:
             if self._serving is not None:
                 self._serving.cancel()
                 await asyncio.gather(self._serving, return_exceptions=True)
+            while self._server.connections:
+                await asyncio.sleep(0.01)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(DEADLINE_S)
 
@@ -124,5 +126,6 @@ def shown_node(topology: Topology) -> Iterator[ShownNode]:
         node.serve()
         yield node
     finally:
+        node.silence()
         node.call(over.set)
         thread.join()

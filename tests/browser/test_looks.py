@@ -1,14 +1,12 @@
 """How the page looks: pictures for people, and what can be checked of them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser import scene
-from tests.browser.conftest import Open
-from tests.browser.node import ShownNode
+from tests.browser.conftest import NodeOf, Open
 
 SERIOUS = {"serious", "critical"}
 
@@ -18,7 +16,7 @@ SERIOUS = {"serious", "critical"}
 def test_page_is_readable(
     width: int,
     scheme: str,
-    node_of: Callable[[str], ShownNode],
+    node_of: NodeOf,
     opened: Open,
     screenshots: Path,
 ) -> None:
@@ -36,9 +34,7 @@ def test_page_is_readable(
     assert [(one["id"], one["help"]) for one in found if one["impact"] in SERIOUS] == []
 
 
-def test_largest_machine_fits_a_phone(
-    node_of: Callable[[str], ShownNode], opened: Open, screenshots: Path
-) -> None:
+def test_largest_machine_fits_a_phone(node_of: NodeOf, opened: Open, screenshots: Path) -> None:
     """512 cpus and 1,000 containers make a long page, not a wide one."""
     node = node_of("2x128-smt2")
     scene.fill(node, pods=1000)

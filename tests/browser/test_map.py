@@ -1,13 +1,10 @@
 """The map is the machine, and shows who owns what."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page
 
 from nodesim.machines import MACHINES
-from tests.browser.conftest import Open
-from tests.browser.node import ShownNode
+from tests.browser.conftest import NodeOf, Open
 from weka_cpuset.engine import CpuSet
 
 GROUPS = """(selector) => [...document.querySelectorAll(selector)].map(
@@ -28,9 +25,7 @@ def coloured(page: Page, use: str) -> CpuSet:
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_map_has_the_groups_of_the_machine(
-    name: str, node_of: Callable[[str], ShownNode], opened: Open
-) -> None:
+def test_map_has_the_groups_of_the_machine(name: str, node_of: NodeOf, opened: Open) -> None:
     """Package, node, LLC, core and cpu are those of the topology; owners have their colours."""
     node = node_of(name)
     integer = node.integer("whole", 1)
