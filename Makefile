@@ -62,6 +62,7 @@ bench: setup ## Handler cost, waits in a storm, start-up time, memory
 generate: setup ## Regenerate the message classes, and what follows from chart and settings
 	$(BIN)/python tools/generate_messages.py
 	$(BIN)/python tools/reference_pages.py
+	$(BIN)/python tools/generate_dashboard.py
 	$(BIN)/python tools/generate_chart.py
 
 dist: setup ## Build wheel, sdist, executable, chart, bill of materials and checksums into dist/
