@@ -74,8 +74,8 @@ class Writer:
         """Write updates, one by one; see to it that the ledger says what became of them.
 
         Args:
-            updates: The updates, in the order in which they must be applied. The ledger has
-                them as told.
+            updates: The updates, in the order in which they must be applied, of containers that
+                run. The ledger has them as told.
             before: The ledger before that.
         """
         after, done = self._handlers.ledger, Written()
@@ -137,7 +137,7 @@ class Writer:
     def _judge_absence(self, done: Written) -> None:
         """Tell containers that have gone from a tree in which no container can be seen."""
         gone = done.gone
-        if gone and not (self._tree_seen or self._starting(gone) or self._sees_any()):
+        if gone and not (self._tree_seen or self._sees_any()):
             done.closed = TreeUnseen()
             done.failed |= dict.fromkeys(gone, done.closed)
             done.gone = []
@@ -155,11 +155,6 @@ class Writer:
                 self._tree_seen = True
                 return True
         return False
-
-    def _starting(self, ids: Collection[str]) -> bool:
-        """Tell whether all of these are containers that have no cgroup yet."""
-        holdings = [self._handlers.ledger.holding(one) for one in ids]
-        return all(one is None or one.phase is Phase.CREATED for one in holdings)
 
     def _read_back(self, ids: Collection[str]) -> None:
         """Look what containers have whose files could not be written, or not all of them."""

@@ -18,6 +18,8 @@ from weka_cpuset.settings import Way
 from weka_cpuset.settle.calm import CALM_S
 from weka_cpuset.settle.in_flight import APPLY_S, InFlight
 from weka_cpuset.settle.settler import LATEST_S, QUIET_S, RETRIES, Settler
+from weka_cpuset.settle.starting import START_S
+from weka_cpuset.settle.writer import CLOSED_S
 
 ALL = CpuSet.of(range(8))
 
@@ -512,3 +514,70 @@ async def test_container_that_has_gone_drops_out() -> None:
         assert settler.status.gone == 1
         assert settler.status.failed == 0
     assert kernel.attempts.count("/kubepods/gone") == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_owner_beside_a_failed_start_gets_its_cpus_on_a_node_where_nothing_happens() -> None:
+    """It waits for the container that may start on them, and not for an event."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    with settling_by(Way.AUTO, None, kernel, handlers):
+        handlers.create_container(shared("never"))
+        owner = create("owner", 2000)
+        owner.container.linux.cgroups_path = "/kubepods/owner"
+        owned = start(handlers, owner)
+        handlers.found({"owner": CpuSet.of([max(owned)])})
+        handlers.on_unsettled()
+        await asyncio.sleep(START_S / 2)
+        assert kernel.written == []
+        await asyncio.sleep(START_S)
+        assert kernel.written == [("/kubepods/owner", owned)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_new_connection_gives_a_closed_tree_another_chance() -> None:
+    """A tree that was mounted again is written at once, not after a minute."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    kernel.failure = PermissionError("read-only")
+    with settling_by(Way.AUTO, None, kernel, handlers) as settler:
+        await one_release(handlers)
+        await asyncio.sleep(CLOSED_S / 10)
+        kernel.failure = None
+        settler.use(Runtime(""))
+        handlers.on_unsettled()
+        await asyncio.sleep(LATEST_S)
+        assert kernel.written == [("/kubepods/web", ALL)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_runtime_is_asked_for_no_growth_while_a_burst_lasts() -> None:
+    """What shared containers would get they would soon have to leave again."""
+    handlers, runtime = Handlers(EIGHT, Rules(), dry_run=False), Runtime()
+    with settling_by(Way.UPDATE, runtime, Kernel(), handlers):
+        start(handlers, shared("web"))
+        start(handlers, create("owner", 2000))
+        remove(handlers, create("owner", 2000))
+        await asyncio.sleep(CALM_S * 0.9)
+        assert runtime.told == []
+        await asyncio.sleep(CALM_S)
+        assert runtime.told == [("web", ALL)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_update_that_waits_in_the_runtime_is_in_flight() -> None:
+    """Until its answer the kernel may differ: the audit finds nothing wrong with that."""
+    handlers, runtime = Handlers(EIGHT, Rules(), dry_run=False), Runtime()
+    in_flight = InFlight(handlers)
+    settler = Settler(handlers, Kernel(), in_flight, Way.UPDATE)
+    settler.use(runtime)
+    seen: list[bool] = []
+    runtime.meanwhile = lambda: seen.append(in_flight.has("web"))
+    settling = asyncio.create_task(settler.run())
+    await one_release(handlers)
+    await asyncio.sleep(CALM_S * 2)
+    assert seen == [True]
+    assert not in_flight.has("web")
+    settling.cancel()

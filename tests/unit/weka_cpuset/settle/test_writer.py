@@ -116,3 +116,23 @@ async def test_after_a_failed_write_it_is_known_what_the_container_has(has: CpuS
     assert failed == ["bad"]
     assert node.handlers.ledger.told["bad"] == (has or ALL)
     assert node.handlers.ledger.doubts == {}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("why", ["in flight", "stuck"])
+async def test_nobody_gets_cpus_that_an_owner_could_not_leave_yet(why: str) -> None:
+    """Who waits, for whatever reason, is still where it was, and others keep off."""
+    node = Node("bad", "log")
+    left = CpuSet.of([7])
+    has = CpuSet.of([max(node.owned)]) | left
+    rest = ALL - node.owned - left
+    stays = rest if why == "in flight" else ALL
+    node.handlers.found({"owner": has, "log": rest, "bad": stays})
+    if why == "in flight":
+        node.in_flight.note_told(["bad"], node.without_owner)
+        node.kernel.enforced["/kubepods/bad"] = ALL
+    told, waiting, failed = node.settle()
+    late = waiting if why == "in flight" else failed
+    assert told == []
+    assert sorted(late) == ["bad", "log", "owner"]
+    assert node.kernel.written == []
