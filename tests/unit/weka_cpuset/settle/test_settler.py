@@ -12,7 +12,7 @@ from nri import Event, messages
 from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start, stop
 from weka_cpuset.audit import Auditor
 from weka_cpuset.enforced import Enforced
-from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
+from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settings import Way
 from weka_cpuset.settle.calm import CALM_S
@@ -269,26 +269,28 @@ async def test_failed_write_stops_the_pass() -> None:
 @pytest.mark.asyncio
 @pytest.mark.looptime
 async def test_creation_that_failed_after_the_reply_leaves_nothing_wrong() -> None:
-    """A reply that the runtime threw away is noticed by its effect, and made good."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
-    kernel = Kernel(enforced={"/kubepods/web": ALL})
+    """A move that the runtime threw away is noticed, and made good before others grow."""
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
     flight = InFlight(handlers)
     settler = Settler(handlers, kernel, flight)
-    auditor = Auditor(handlers, kernel, flight, 10.0)
-    settler.verify = auditor.look
-    auditing = asyncio.create_task(auditor.run())
+    settler.verify = Auditor(handlers, kernel, flight, 10.0).look
     settling = asyncio.create_task(settler.run())
     start(handlers, shared("web"))
-    owned = start(handlers, create("owner", 1000))
-    # The update of web in that reply took effect; the next reply's does not.
-    kernel.enforced["/kubepods/web"] = ALL - owned
-    failed = create("failed", 1000)
+    owner = create("owner", 2000)
+    owner.container.linux.cgroups_path = "/kubepods/owner"
+    first = start(handlers, owner)
+    kernel.enforced = {"/kubepods/owner": first, "/kubepods/web": ALL - first}
+    failed = create("failed", 100, {CORES_ANNOTATION: str(first)})
     handlers.create_container(failed)
+    second = handlers.ledger.cpus_of("owner")
+    assert second.isdisjoint(first)
     stop(handlers, failed)
-    kernel.enforced["/kubepods/web"] = ALL
     await asyncio.sleep(2 * CALM_S)
-    assert kernel.written[-1] == ("/kubepods/web", ALL - owned)
-    auditing.cancel()
+    owners = [written for written in kernel.written if written[0] == "/kubepods/owner"]
+    assert owners == [("/kubepods/owner", second)]
+    for path, cpus in kernel.written[: kernel.written.index(owners[0])]:
+        assert path == "/kubepods/web"
+        assert cpus.isdisjoint(first | second)
     settling.cancel()
 
 
