@@ -4,7 +4,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test lint unit property integration simulation e2e vm vm-quick test-vm nightly bench generate dist clean
+.PHONY: help setup demo test lint unit property integration simulation browser e2e vm vm-quick test-vm nightly bench generate dist clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1: /p' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ setup: .venv/.ready ## Install what is needed into .venv
 demo: setup ## See the agent place pods on a 32-cpu machine, without a cluster
 	$(BIN)/python -m nodesim.demo
 
-test: lint unit property integration simulation e2e vm-quick ## Run every tier
+test: lint unit property integration simulation browser e2e vm-quick ## Run every tier
 
 lint: setup ## Style, types, import contracts, generated files
 	$(BIN)/ruff format --check .
@@ -42,6 +42,9 @@ integration: setup ## The daemon against a small runtime over a real socket
 
 simulation: setup ## The agent on simulated hosts: storms, faults, and deliberate bugs
 	$(PYTEST) tests/simulation
+
+browser: setup ## The page in a real browser; pictures are kept in .cache/screenshots
+	$(PYTEST) tests/browser
 
 e2e: setup ## The daemon under a real containerd (needs root; fetches Debian packages)
 	$(BIN)/python -m tests.e2e.packages

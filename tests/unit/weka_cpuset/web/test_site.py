@@ -79,7 +79,9 @@ async def test_nothing_but_get_is_allowed(method: str) -> None:
     assert (405, "GET") == (answer.status, answer.headers["Allow"])
 
 
-@pytest.mark.parametrize("path", ["/", "/status", "//status.json", "/../etc/passwd", "*", "/é"])
+@pytest.mark.parametrize(
+    "path", ["/index.html", "/status", "//status.json", "/../etc/passwd", "*", "/é"]
+)
 async def test_other_paths_are_not_there(path: str) -> None:
     assert 404 == (await Shown().get(path)).status
 
