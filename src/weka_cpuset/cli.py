@@ -66,6 +66,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "weka_cpuset.check.command",
     "install": "weka_cpuset.install.command",
     "uninstall": "weka_cpuset.install.command",
+    "release": "weka_cpuset.release.command",
     "explain": "nodesim.explain_command",
     "simulate": "nodesim.simulate",
     "topology": "nodesim.topology_command",
