@@ -1,6 +1,6 @@
 """Deliberate bugs in what containers get, and in the order in which they get it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib import import_module
@@ -35,7 +35,7 @@ from weka_cpuset.engine import (
     place,
 )
 from weka_cpuset.engine.draft import Draft
-from weka_cpuset.engine.relocate import Supply
+from weka_cpuset.engine.relocate import Need, Supply
 
 _DECIDE = import_module("weka_cpuset.engine.decide")
 """The module; the package has a function of its name."""
@@ -128,8 +128,8 @@ def lose_an_annotated_cpu() -> AbstractContextManager[None]:
     """A pod that names several cpus gets all of them but one."""
 
     def make(classify: Callable[..., Classified]) -> Callable[..., Classified]:
-        def broken(*args: Any) -> Classified:
-            found = classify(*args)
+        def broken(*args: Any, **more: Any) -> Classified:
+            found = classify(*args, **more)
             if isinstance(found.demand, AnnotatedDemand) and len(found.demand.cpus) > 1:
                 first = CpuSet.of([found.demand.cpus.lowest])
                 return replace(found, demand=AnnotatedDemand(found.demand.cpus - first))
@@ -155,9 +155,9 @@ def accept_absurd_annotations() -> AbstractContextManager[None]:
     """A pod that names cpus which do not exist runs anywhere, and nobody is told."""
 
     def make(classify: Callable[..., Classified]) -> Callable[..., Classified]:
-        def broken(*args: Any) -> Classified:
+        def broken(*args: Any, **more: Any) -> Classified:
             try:
-                return classify(*args)
+                return classify(*args, **more)
             except Refusal:
                 return Classified(SharedDemand(), Why.NOT_GUARANTEED)
 
@@ -200,8 +200,8 @@ def refuse_what_fits() -> AbstractContextManager[None]:
     """Pods with four or more whole cpus are refused although these are free."""
 
     def make(classify: Callable[..., Classified]) -> Callable[..., Classified]:
-        def broken(*args: Any) -> Classified:
-            found = classify(*args)
+        def broken(*args: Any, **more: Any) -> Classified:
+            found = classify(*args, **more)
             if isinstance(found.demand, IntegerDemand) and found.demand.count >= 4:
                 raise Refusal
             return found
@@ -240,11 +240,17 @@ def let_the_pool_run_dry() -> AbstractContextManager[None]:
 @BUGS.add
 def forget_forbidden_when_moved() -> AbstractContextManager[None]:
     """A container is moved onto cpus that its pod forbids."""
-    return replaced(
-        place,
-        "_need",
-        lambda need: lambda *args: need(*args)._replace(forbidden=CpuSet.EMPTY),
-    )
+
+    def make(needs: Callable[..., Iterable[Need]]) -> Callable[..., list[Need]]:
+        def broken(*args: Any) -> list[Need]:
+            return [
+                need._replace(demand=replace(need.demand, forbidden=CpuSet.EMPTY))
+                for need in needs(*args)
+            ]
+
+        return broken
+
+    return replaced(place, "_needs", make)
 
 
 @BUGS.add

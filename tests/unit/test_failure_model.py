@@ -8,6 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "explanation" / "failure-model.md"
 WALL_CLOCK = re.compile(r"\btime\.time\(|\bdatetime\.now\(")
+PEOPLES_TIME = {"journal/command.py"}
+"""What reads a time of day that somebody wrote, and waits for nothing."""
 
 
 def test_each_row_names_a_test_that_exists() -> None:
@@ -28,5 +30,8 @@ def test_each_row_names_a_test_that_exists() -> None:
 @pytest.mark.parametrize("package", ["nri", "weka_cpuset"])
 def test_no_wait_looks_at_the_wall_clock(package: str) -> None:
     """A clock that jumps moves no deadline: the wall clock is only written, never waited for."""
-    for path in (ROOT / "src" / package).rglob("*.py"):
+    folder = ROOT / "src" / package
+    for path in folder.rglob("*.py"):
+        if path.relative_to(folder).as_posix() in PEOPLES_TIME:
+            continue
         assert not WALL_CLOCK.search(path.read_text()), path

@@ -262,6 +262,8 @@ AGENT_SCENES: Final = (
 NOT_PLAYED: Final[Mapping[str, str]] = {
     "test_launched_agent_places_pods": "The simulated runtime does not launch plugins.",
     "test_launched_agent_ends_with_the_runtime": "The simulated runtime does not launch plugins.",
+    "test_launched_agent_that_was_too_slow": "The simulated runtime does not launch plugins.",
+    "test_executable_needs_nothing_of_the_host": "It looks at a file, not at events.",
     "test_dropped_agent_comes_back": "The simulated agent cannot be suspended. "
     "The scenes with answers that come too late drop a plugin in the same way.",
     "test_second_agent_waits_for_the_first": "There is one agent in a simulation.",

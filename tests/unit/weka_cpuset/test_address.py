@@ -1,7 +1,5 @@
 """Addresses: hosts with ports, and paths of sockets."""
 
-import re
-
 import pytest
 
 from weka_cpuset.address import Address
@@ -26,8 +24,9 @@ def test_reads_what_it_writes(text: str, address: Address) -> None:
     ["", "80", ":80", "a", "a:", "a:0", "a:65536", "::1:80", "a/b:80", "a:²", "[]:1"],
 )
 def test_refuses_everything_else(text: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011  # an empty text matches anything
         Address.parse(text)
+    assert text in str(refused.value)
 
 
 def test_knows_what_only_this_host_can_reach() -> None:
