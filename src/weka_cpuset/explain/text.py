@@ -168,7 +168,7 @@ def _way(chosen: Chosen) -> Iterator[str]:
     alone = [one for one in chosen.in_the_way if one.alone is not None]
     together = [one for one in chosen.in_the_way if one.alone is None]
     if alone:
-        yield "In the way, each one of them alone:"
+        yield "In the way, each one by itself:" if len(alone) > 1 else "In the way:"
     for one in alone:
         if one.alone is not None:
             yield f"  {one.cpus}: {one.who}; without it {one.alone.cpus}"

@@ -159,7 +159,7 @@ def test_who_is_in_the_way_is_told_with_what_there_would_be_without_it() -> None
     assert chosen is not None
     assert chosen.unhindered is not None
     assert {one.who for one in chosen.in_the_way} >= {"test/n1/main", "test/n2/main"}
-    assert "each one of them alone" in text_of(shown)
+    assert "In the way, each one by itself:" in text_of(shown)
 
 
 def test_the_spare_is_told() -> None:
