@@ -139,6 +139,19 @@ def test_change_of_settings_rolls_the_pods() -> None:
     assert before != template({"settings": {"cpus": {"reserved": "0"}}})
 
 
+def test_release_is_done_when_the_pod_is_ready() -> None:
+    """A first container does it with the agent's own rights; there is nothing to ask for probes."""
+    agent = one_of("DaemonSet", objects({}))["spec"]["template"]["spec"]
+    pod = one_of("DaemonSet", objects({"release": True}))["spec"]["template"]["spec"]
+
+    (first,), (second,) = pod["initContainers"], pod["containers"]
+    assert first["args"][:2] == ["release", "--write"]
+    assert second["args"][:3] == ["release", "--write", "--stay"]
+    assert "readinessProbe" not in second
+    for same in ("securityContext", "volumeMounts", "image"):
+        assert first[same] == second[same] == agent["containers"][0][same]
+
+
 def test_pod_of_a_fail_closed_node_is_let_in() -> None:
     """The agent's own pod has the annotation that exempts it."""
     found = objects({"tolerateAnnotation": "example.org/without-agent"})
