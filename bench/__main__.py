@@ -10,6 +10,7 @@ from bench import (
     receive,
     record,
     startup,
+    web,
 )
 
 handler.report()
@@ -21,3 +22,4 @@ fragmentation.report()
 startup.report()
 containerd.report()
 latency.report()
+web.report()

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from nodesim.actions import Scenario
-from nodesim.report import Entry
+from nodesim.report import Entry, Report
 from nodesim.simulation import Simulation
 from tests.e2e.packages import PROMETHEUS, fetch
 from weka_cpuset.metrics.text import family_of
@@ -51,11 +51,12 @@ class Scraped:
     series: dict[str, list[float | None]] = field(default_factory=dict)
     scrapes: int = 0
     _simulation: Simulation | None = None
+    _names: set[str] = field(default_factory=lambda: names_in_rules())
 
-    def play(self, scenario: Scenario) -> None:
+    def play(self, scenario: Scenario) -> Report:
         """Run a scenario to its end."""
         self._simulation = Simulation(scenario, watch=self)
-        self._simulation.run()
+        return self._simulation.run()
 
     def entry(self, entry: Entry) -> None:
         """Do nothing: nobody reads the timeline."""
@@ -86,7 +87,7 @@ class Scraped:
         if agent is None:
             return {_series("up", {}): 0.0}
         sources = Sources(agent, self.queues, lambda: 0, lambda: 0)
-        names = names_in_rules()
+        names = self._names
         samples = (
             sample
             for metric, values in values_of(sources)
