@@ -42,11 +42,12 @@ KERNEL_OPTIONS: Final = (
     " nokaslr random.trust_cpu=on no_timer_check cryptomgr.notests net.ifnames=0 tsc=reliable"
     " clocksource=tsc norandmaps apparmor=0 audit=0 init_on_alloc=0 kfence.sample_interval=0"
 )
-SCRIPTS, CRI, TAR, OBSERVER, TERMINAL = 2000, 2001, 2003, 2004, 2005
-"""What listens in the machine; see guest/init."""
+CRI, TAR, OBSERVER, TERMINAL = 2001, 2003, 2004, 2005
+"""What listens in the machine; see guest/init and guest/observer.py."""
 
 BOOT_TIMEOUT_S: Final = 180.0
 SCRIPT_TIMEOUT_S: Final = 180.0
+PROBE_TIMEOUT_S: Final = 10.0
 QMP_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0
 
@@ -141,19 +142,23 @@ class Machine:
             MachineFailed: the machine does not answer.
         """
         try:
-            output = self._exchange(SCRIPTS, script.encode(), timeout_s).decode(errors="replace")
-        except OSError as error:
+            with (
+                self._connect(OBSERVER, timeout_s) as connection,
+                connection.makefile("rw") as file,
+            ):
+                told = _ask(file, "run", {"script": script})
+        except (OSError, ValueError) as error:
             raise MachineFailed(f"{script!r}: {error}", self.console_tail()) from error
-        text, mark, status = output.rpartition("\nRC ")
-        if not mark:
-            raise MachineFailed(f"no answer to {script!r}", self.console_tail())
-        if int(status):
-            raise ScriptFailed(script, int(status), text)
-        return text
+        if told["status"]:
+            raise ScriptFailed(script, told["status"], told["output"])
+        return str(told["output"])
 
     def send(self, archive: bytes) -> None:
         """Unpacks a tar file at the machine's root."""
-        self._exchange(TAR, archive, SCRIPT_TIMEOUT_S)
+        with self._connect(TAR, SCRIPT_TIMEOUT_S) as connection:
+            connection.sendall(archive)
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1)  # until the other side closes
 
     def ask(self, do: str, **arguments: object) -> Any:
         """Asks the observer in the machine; see guest/observer.py.
@@ -162,16 +167,18 @@ class Machine:
             FileNotFoundError: the observer could not read or write a file.
         """
         with self._asking:
-            return self._ask(do, arguments)
+            if self._observer is None:
+                with self._connect(OBSERVER, SCRIPT_TIMEOUT_S) as connection:
+                    self._observer = connection.makefile("rw")  # it lives as long as the file
+            return _ask(self._observer, do, arguments)
 
     def reboot(self) -> None:
         """Starts it anew from its kernel; its disk is as it was left."""
-        self.qmp.run("set-action", reboot="reset")
+        before = self._boot_id()
         self.disconnect()
-        self.run("sync")
+        self.qmp.run("set-action", reboot="reset")
         self.qmp.run("system_reset")
-        time.sleep(1)  # what still listens is the old one
-        self.wait_ready()
+        self.wait_ready(before)
 
     def terminal(self) -> socket.socket:
         """A connection to a shell in the machine, on a terminal of its own."""
@@ -179,10 +186,14 @@ class Machine:
         connection.settimeout(None)
         return connection
 
-    def wait_ready(self) -> None:
-        """Waits until the machine's containerd serves and scripts can be run."""
+    def wait_ready(self, before: str = "") -> None:
+        """Waits until the machine's containerd serves.
+
+        Args:
+            before: The boot that is over; see `reboot`.
+        """
         try:
-            wait_for("the virtual machine", self._answers_scripts, BOOT_TIMEOUT_S)
+            wait_for("the virtual machine", lambda: self._is_ready(before), BOOT_TIMEOUT_S)
         except DeadlineError as error:
             raise MachineFailed(str(error), self.console_tail()) from error
 
@@ -208,17 +219,6 @@ class Machine:
             self._process.kill()
             self._process.wait(STOP_TIMEOUT_S)
             self._process = None
-
-    def _ask(self, do: str, arguments: dict[str, object]) -> Any:
-        if self._observer is None:
-            with self._connect(OBSERVER, SCRIPT_TIMEOUT_S) as connection:
-                self._observer = connection.makefile("rw")  # it lives as long as the file
-        self._observer.write(json.dumps({"do": do} | arguments) + "\n")
-        self._observer.flush()
-        answer = json.loads(self._observer.readline())
-        if "error" in answer:
-            raise FileNotFoundError(f"in the virtual machine: {answer['error']}")
-        return answer["value"]
 
     def _snapshot(self) -> Path:
         """The folder of the snapshot; its name has a digest of all that it depends on."""
@@ -257,7 +257,7 @@ class Machine:
     def _launch(self, drive: str, more: Sequence[str]) -> None:
         tools = self.image.tools
         forwards = "".join(
-            f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in (SCRIPTS, CRI, TAR, OBSERVER, TERMINAL)
+            f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in (CRI, TAR, OBSERVER, TERMINAL)
         )
         socket_path = self._folder / "qmp"
         with (self._folder / "qemu.log").open("wb") as log:
@@ -305,21 +305,31 @@ class Machine:
     def _status(self) -> str:
         return str(self.qmp.run("query-status")["status"])
 
-    def _answers_scripts(self) -> bool:
+    def _is_ready(self, before: str) -> bool:
+        """Whether it is there, in another boot than that."""
         self._check_alive()
-        with suppress(OSError):
-            return b"RC 0" in self._exchange(SCRIPTS, b"true", 5.0)
+        with suppress(MachineFailed, ScriptFailed):
+            self.run("test -e /run/ready", PROBE_TIMEOUT_S)
+            return self._boot_id() != before
         return False
 
-    def _exchange(self, port: int, data: bytes, timeout_s: float) -> bytes:
-        """Sends all of `data`, then reads to the end."""
-        with self._connect(port, timeout_s) as connection:
-            connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
-            answer = bytearray()
-            while part := connection.recv(1 << 16):
-                answer += part
-        return bytes(answer)
+    def _boot_id(self) -> str:
+        return self.run("cat /proc/sys/kernel/random/boot_id", PROBE_TIMEOUT_S).strip()
 
     def _connect(self, port: int, timeout_s: float) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self._ports[port]), timeout_s)
+
+
+def _ask(file: TextIO, do: str, arguments: dict[str, object]) -> Any:
+    """Asks the observer over a connection of any kind.
+
+    Raises:
+        FileNotFoundError: it could not read or write a file.
+        ValueError: the connection has ended.
+    """
+    file.write(json.dumps({"do": do} | arguments) + "\n")
+    file.flush()
+    answer = json.loads(file.readline())
+    if "error" in answer:
+        raise FileNotFoundError(f"in the virtual machine: {answer['error']}")
+    return answer["value"]

@@ -1,10 +1,11 @@
-"""Runs in the virtual machine: does the part of a kubelet that needs the file system, and watches.
+"""Runs in the virtual machine: runs scripts, does what a kubelet does with files, and watches.
 
 A thread looks at the cpusets of the containers that it was told of, as often as it can, and
 writes down each change. The kernel cannot be read at one instant, so all containers are read
 twice: if both passes are alike, all of it was so at the instant between them.
 
-It judges nothing. Requests and answers are JSON, one a line, over TCP; see `_OPERATIONS`.
+It judges nothing. Requests and answers are JSON, one a line, over TCP; see `_OPERATIONS`. On a
+second port it unpacks tar files at the machine's root.
 """
 
 import json
@@ -12,6 +13,7 @@ import os
 import signal
 import socket
 import socketserver
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from typing import Any
 CGROUPS = Path("/sys/fs/cgroup")
 NOTIFY = "/run/notify"
 PORT = 2004
+TAR_PORT = 2003
 PAUSE_S = 0.01
 IDLE_S = 0.2
 PASSES_MAX = 50
@@ -152,6 +155,18 @@ def _remove(folder: Path) -> None:
             return
 
 
+def run(script: str) -> dict[str, Any]:
+    """Runs a shell script; what it leaves running must have an output of its own."""
+    done = subprocess.run(
+        ["sh", "-c", script],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return {"status": done.returncode, "output": done.stdout.decode(errors="replace")}
+
+
 class Notified:
     """Counts how often the agent said that it is synchronized, as systemd would."""
 
@@ -174,6 +189,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "watch": WATCH.add,
     "history": WATCH.history,
     "tasks": WATCH.tasks,
+    "run": run,
     "ready": lambda: NOTIFIED.count,
     "read": lambda path: Path(path).read_text(),
     "write": lambda path, text: Path(path).write_text(text),
@@ -194,6 +210,14 @@ class Handler(socketserver.StreamRequestHandler):
             self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
+class TarHandler(socketserver.BaseRequestHandler):
+    """Unpacks what one connection brings; closing it says that all is there."""
+
+    def handle(self) -> None:
+        """Unpacks until the other side has sent all."""
+        subprocess.run(["tar", "-x", "-C", "/"], stdin=self.request.fileno(), check=False)
+
+
 class Server(socketserver.ThreadingTCPServer):
     """Serves each connection on a thread of its own."""
 
@@ -207,6 +231,8 @@ def main() -> None:
     for run in (WATCH.run, NOTIFIED.run):
         threading.Thread(target=run, daemon=True).start()
     # Reached through the machine's user-mode network only.
+    tar = Server(("0.0.0.0", TAR_PORT), TarHandler)  # noqa: S104  # as said above
+    threading.Thread(target=tar.serve_forever, daemon=True).start()
     Server(("0.0.0.0", PORT), Handler).serve_forever()  # noqa: S104  # as said above
 
 
