@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +21,10 @@ from weka_cpuset.daemon import Agent
 from weka_cpuset.engine import CORES_ANNOTATION
 from weka_cpuset.status import command, snapshots
 from weka_cpuset.web.work import server_of
+
+HOW_TO = Path(__file__).parents[4] / "docs" / "how-to" / "see-a-node.md"
+
+COMMAND = re.compile(r" {4}weka-cpuset ")
 
 
 class Node:
@@ -161,3 +169,25 @@ def test_other_schema_is_refused(node: Node, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(command, "SCHEMA", 2)
     shown = node.run("status")
     assert (3, True) == (shown.exit_code, "schema 1" in shown.output)
+
+
+def test_commands_of_the_how_to_page_work(node: Node) -> None:
+    """Each as it is written there; --watch, which does not end, is tested above."""
+    lines = [line.split()[1:] for line in HOW_TO.read_text().splitlines() if COMMAND.match(line)]
+    assert 6 < len(lines)
+    for words in lines:
+        if "--watch" not in words:
+            assert node.run(*words).exit_code in (0, command.EXIT_NOT_THERE)
+
+
+def test_shell_completion_works_as_it_is_written() -> None:
+    """What the page has a shell evaluate names the program's function."""
+    assert '"$(_WEKA_CPUSET_COMPLETE=bash_source weka-cpuset)"' in HOW_TO.read_text()
+    done = subprocess.run(
+        [sys.executable, "-m", "weka_cpuset.cli"],
+        env={**os.environ, "_WEKA_CPUSET_COMPLETE": "bash_source"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "_weka_cpuset_completion" in done.stdout
