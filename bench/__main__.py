@@ -3,6 +3,7 @@
 from bench import (
     audit,
     containerd,
+    executable,
     fragmentation,
     handler,
     latency,
@@ -20,6 +21,7 @@ audit.report()
 placement.report()
 fragmentation.report()
 startup.report()
+executable.report()
 containerd.report()
 latency.report()
 web.report()

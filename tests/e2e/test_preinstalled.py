@@ -46,10 +46,10 @@ def runtime(folder: Path, series: Series, request: pytest.FixtureRequest) -> Ite
             plugin.symlink_to(PROGRAM)
         case "executable":
             shutil.copy2(request.getfixturevalue("executable"), plugin)
-        case "with options":
+        case more:
             # The settings file of a launched agent is at a fixed place, and so not the test's.
             executable = request.getfixturevalue("executable")
-            options = f"--socket {containerd.layout.nri_socket} --log-file {plugin}.log"
+            options = f"--socket {containerd.layout.nri_socket} --log-file {plugin}.log {more}"
             plugin.write_text(f"#!/bin/sh\nexec {executable} run {options}\n")
             plugin.chmod(0o755)
     try:
@@ -99,7 +99,7 @@ def test_launched_agent_ends_with_the_runtime(runtime: Containerd, kubelet: Kube
     assert_settled(kubelet, pods)
 
 
-@pytest.mark.parametrize("runtime", ["with options"], indirect=True)
+@pytest.mark.parametrize("runtime", ["--log-level debug"], indirect=True)
 def test_launched_agent_that_was_too_slow(
     runtime: Containerd, kubelet: Kubelet, series: Series
 ) -> None:
@@ -115,6 +115,16 @@ def test_launched_agent_that_was_too_slow(
 
     assert_settled(kubelet, pods)
     assert launched(runtime) == [agent]
+
+
+@pytest.mark.parametrize("runtime", ["--reserved-cpus many"], indirect=True)
+def test_mistake_in_the_settings_does_not_stop_the_node(
+    runtime: Containerd, kubelet: Kubelet
+) -> None:
+    """containerd 1.7 would end with its plugin; the agent starts with the defaults instead."""
+    pods = kubelet.run_all([shared("shared"), integer("integer", 1)])
+
+    assert_settled(kubelet, pods)
 
 
 @pytest.mark.usefixtures("machine")
