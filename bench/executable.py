@@ -96,8 +96,8 @@ def report(out: Callable[[str], None] = print) -> None:
     for name, starts in (("at rest", idle), ("with all cpus busy", loaded)):
         taken_s, cpu_s, _ = map(statistics.median, zip(*starts, strict=True))
         out(
-            f"Launch to registered {name}, median of {RUNS}: {taken_s:.3f} s, of which {cpu_s:.2f} s "
-            f"of cpu time; most {max(start.taken_s for start in starts):.3f} s"
+            f"Launch to registered {name}, median of {RUNS}: {taken_s:.3f} s, "
+            f"{cpu_s:.2f} s of cpu time; most {max(start.taken_s for start in starts):.3f} s"
         )
     memory = statistics.median(start.memory_kib for start in idle) / 1024
     out(f"Resident memory, median of {RUNS}: {memory:.1f} MiB")
