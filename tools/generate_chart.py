@@ -17,6 +17,7 @@ from typing import Any, Final
 import helm_python
 import yaml
 
+from weka_cpuset import __version__
 from weka_cpuset.engine import CpuSet
 from weka_cpuset.settings import TABLE, Setting, Settings
 
@@ -175,6 +176,7 @@ def manifests() -> dict[Path, str]:
         "kind": "Kustomization",
         "namespace": NAMESPACE,
         "resources": [path.name for path in files],
+        "images": [{"name": NAME, "newName": NAME, "newTag": __version__}],
     }
     return files | {MANIFESTS / "kustomization.yaml": yaml.safe_dump(tree, sort_keys=False)}
 

@@ -263,6 +263,9 @@ NOT_PLAYED: Final[Mapping[str, str]] = {
     "test_launched_agent_places_pods": "The simulated runtime does not launch plugins.",
     "test_launched_agent_ends_with_the_runtime": "The simulated runtime does not launch plugins.",
     "test_launched_agent_that_was_too_slow": "The simulated runtime does not launch plugins.",
+    "test_mistake_in_the_settings_does_not_stop_the_node": (
+        "The simulated runtime does not launch plugins."
+    ),
     "test_executable_needs_nothing_of_the_host": "It looks at a file, not at events.",
     "test_release_gives_every_container_the_machine_back": "The command works without an agent.",
     "test_agent_takes_over_from_its_predecessor": "There is one agent in a simulation.",

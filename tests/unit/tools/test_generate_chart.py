@@ -24,6 +24,15 @@ def test_every_manifest_is_in_the_kustomization() -> None:
     assert files == {"kustomization.yaml", *tree["resources"]}
 
 
+def test_image_can_be_set_in_the_kustomization() -> None:
+    """It replaces the very image that the manifests name."""
+    tree = yaml.safe_load((MANIFESTS / "kustomization.yaml").read_text())
+    daemon_set = yaml.safe_load((MANIFESTS / "daemonset.yaml").read_text())
+    (container,) = daemon_set["spec"]["template"]["spec"]["containers"]
+    (image,) = tree["images"]
+    assert container["image"] == f"{image['name']}:{image['newTag']}"
+
+
 def test_every_setting_is_reachable() -> None:
     """The schema has a value for each setting of the agent, and no other."""
     properties = generate_chart.settings_schema()["properties"]
