@@ -29,6 +29,7 @@ async def one_start(root: Path) -> tuple[float, int]:
     agent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "weka_cpuset.cli", "run"),
         *("--socket", str(path), "--sysfs", str(root / "sys"), "--log-level", "error"),
+        *("--cgroups", str(root / "cgroup")),
     )
     try:
         await waiting

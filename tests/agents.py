@@ -6,6 +6,7 @@ from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import CpuSet, Topology
 from weka_cpuset.settings import Settings
 from weka_cpuset.systemd import Notifier
+from weka_cpuset.usable import Usable
 
 RUNTIME = nri.RuntimeInfo("containerd", "v2.1.0", "v0.12.1", None, None)
 
@@ -30,7 +31,8 @@ class NoCgroups:
 
 def agent_of(topology: Topology, settings: Settings | None = None) -> Agent:
     """Return an agent of a machine. It does not work, but its handlers answer events."""
-    host = Host(lambda: topology, lambda: topology.online, NoCgroups(), frozenset)
+    usable = Usable(topology.online, topology.memory)
+    host = Host(lambda: topology, lambda: usable, NoCgroups(), frozenset)
     endpoint = nri.SocketEndpoint("/nowhere/nri.sock")
     agent = Agent(settings or Settings(), endpoint, host, Notifier({}))
     handlers = agent.handlers

@@ -16,6 +16,7 @@ from weka_cpuset.record.recorder import Recorder
 from weka_cpuset.record.sink import open_file
 from weka_cpuset.settings import Settings
 from weka_cpuset.systemd import Notifier
+from weka_cpuset.usable import Usable
 
 RESTART_S = 1.0
 """An agent that ended by itself is started again after so many seconds."""
@@ -47,7 +48,7 @@ class AgentProcess:
         draw = Random(0).random  # noqa: S311  # jitter
         self._host = Host(
             read_topology,
-            lambda: kernel.online,
+            lambda: Usable(kernel.online, read_topology().memory),
             kernel,
             kernel.containers,
             draw=draw,

@@ -23,6 +23,14 @@ EFFECTIVE_FILES = ("cpuset.cpus.effective", "cpuset.effective_cpus")
 PODS_FOLDER = "kubepods"
 """Part of the name of the folder that has all pods, whatever driver and parent kubelet has."""
 
+PODS_DEPTH = 3
+"""How deep below the root this folder is looked for: kubelets have at most a short prefix."""
+
+_PODS = re.compile(rf"[/-]{PODS_FOLDER}(\.slice)?$")
+
+_NO_PODS = (".service", ".scope", ".mount", ".socket", ".swap")
+"""Ends of names of systemd's folders that have no pods."""
+
 CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 """An id as containerd and CRI-O make them, in the name of a container's folder."""
 
@@ -140,6 +148,33 @@ class CpusetTree:
             if len(inside) > 1:
                 found |= inside
         return frozenset(found)
+
+    def pods_cpus(self) -> CpuSet | None:
+        """Return the cpus that all pods together may use.
+
+        Returns:
+            What is left to the folder of all pods by its parents, by hotplug and by whoever has
+            narrowed it; None if there is no such folder, or it says nothing.
+        """
+        # Looked for anew each time: another kubelet makes another one, and the nearest counts.
+        folder = self._find_pods()
+        if folder is None:
+            return None
+        try:
+            return _parse(_read(f"{folder}/{self._effective_file}")) or None
+        except (OSError, ValueError):
+            return None
+
+    def _find_pods(self) -> str | None:
+        """Look for the folder of all pods, the nearest first."""
+        level = [self._root]
+        for _ in range(PODS_DEPTH):
+            below = [f"{folder}/{name}" for folder in level for name in sorted(_folders_in(folder))]
+            for path in below:
+                if _PODS.search(path) is not None:
+                    return path
+            level = [path for path in below if not path.endswith(_NO_PODS)]
+        return None
 
     def _folder(self, path: str) -> str:
         return f"{self._root}/{_relative(path)}"

@@ -22,7 +22,7 @@ from weka_cpuset import __version__, garbage, instance, presence, silence
 from weka_cpuset.audit import Auditor
 from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.enforced import Cpusets
-from weka_cpuset.engine import CpuSet, Rules, Topology
+from weka_cpuset.engine import Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
 from weka_cpuset.journal.memory import Journal
@@ -33,9 +33,10 @@ from weka_cpuset.record.recorder import Recorder
 from weka_cpuset.settings import NriSettings, Settings
 from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.settler import Settler
-from weka_cpuset.sysfs import read_online, read_topology
 from weka_cpuset.systemd import Notifier
+from weka_cpuset.uevents import OpenSocket, no_socket, open_socket
 from weka_cpuset.uptime import Uptime
+from weka_cpuset.usable import Ground, Usable
 
 log = logging.getLogger(__name__)
 
@@ -108,35 +109,33 @@ class Host:
 
     Attributes:
         read_topology: Reads the machine's topology; called before each connect, and when
-            other cpus are online.
-        read_online: Reads which cpus are online; called each second, so it must be cheap.
+            other cpus can be used.
+        read_usable: Reads what containers can use; called each second, so it must be cheap.
         cpusets: What the kernel enforces for each container.
         list_containers: Lists the containers that have a cgroup, of all pods.
         draw: Returns a random number from 0 up to 1, for the spread of pauses.
         offload: Runs what may hang where it holds up nobody.
         clock: Returns a time in seconds that only rises.
         now_s: Returns the time of day, in seconds since 1970.
+        open_events: Opens a socket that gets the kernel's events.
     """
 
     read_topology: Callable[[], Topology]
-    read_online: Callable[[], CpuSet]
+    read_usable: Callable[[], Usable]
     cpusets: Cpusets
     list_containers: Callable[[], frozenset[str]]
     draw: Callable[[], float] = random.random  # jitter, no secret
     offload: Offload = in_thread
     clock: Callable[[], float] = time.monotonic
     now_s: Callable[[], float] = time.time
+    open_events: OpenSocket = no_socket
 
     @classmethod
     def real(cls, settings: Settings) -> "Host":
         """Return the host that the settings point to."""
         tree = CpusetTree(settings.cgroups)
-        return cls(
-            lambda: read_topology(settings.sysfs),
-            lambda: read_online(settings.sysfs),
-            tree,
-            tree.containers,
-        )
+        ground = Ground(settings.sysfs, tree)
+        return cls(ground.topology, ground.read, tree, tree.containers, open_events=open_socket)
 
 
 class Supervisor:
@@ -360,7 +359,9 @@ class Agent:
         if not settings.dry_run:
             self.settler.read_all = self.auditor.read_all
             self.settler.verify = self.auditor.look
-        self._hotplug = Hotplug(self.handlers, host.read_online, host.read_topology, host.offload)
+        self._hotplug = Hotplug(
+            self.handlers, host.read_usable, host.read_topology, host.offload, host.open_events
+        )
 
     @property
     def is_alive(self) -> bool:

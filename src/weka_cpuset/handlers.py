@@ -146,7 +146,7 @@ class Handlers:
         self._topology = topology
 
     def rehome(self, topology: Topology) -> None:
-        """Apply the rules to a machine with other cpus online (rule 10).
+        """Apply the rules to a machine with other cpus online, or other memory (rule 10).
 
         What running containers must change to is due; settling, or the next reply, tells it.
         """
@@ -159,11 +159,13 @@ class Handlers:
         fields = {
             "before": before.topology.online,
             "after": topology.online,
+            "memory": topology.memory,
             "moves": len(rebuilt.moves),
             "pool": self.ledger.pool,
             "us": _us_since(started_ns),
         }
-        log.warning("Other cpus are online %s", Fields(fields))
+        same = before.topology.online == topology.online
+        log.warning("Other %s %s", "memory is there" if same else "cpus are online", Fields(fields))
         self.on_decided(
             rebuilt_on("Hotplug", before, rebuilt, _us_since(started_ns), of_machine=True)
         )

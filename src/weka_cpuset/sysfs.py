@@ -96,6 +96,19 @@ def read_online(root: Path) -> CpuSet:
     return _read_online(root / "devices" / "system" / "cpu" / "online")
 
 
+def read_memory_nodes(root: Path) -> CpuSet:
+    """Read which NUMA nodes have memory: a small file and the names of a folder.
+
+    Args:
+        root: Where sysfs is mounted.
+
+    Returns:
+        Their ids; empty on a machine without NUMA.
+    """
+    folder = root / "devices" / "system" / "node"
+    return _read_memory(folder / "has_memory", _node_folders(folder))
+
+
 def _read_online(path: Path) -> CpuSet:
     try:
         online = CpuSet.parse(path.read_text(encoding="ascii").strip())

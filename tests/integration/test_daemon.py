@@ -37,7 +37,8 @@ def arguments(root: Path, *more: str) -> list[str]:
     return [
         *(sys.executable, "-m", "weka_cpuset.cli", "run"),
         *("--socket", str(root / "nri.sock"), "--sysfs", str(root / "sys")),
-        # The small runtime has no cgroup files.
+        # The small runtime has no cgroup files; those of this machine are not for its cpus.
+        *("--cgroups", str(root / "cgroup")),
         *("--log-format", "json", "--log-level", "debug", "--settle-way", "reply", *more),
     ]
 

@@ -29,7 +29,7 @@ async def test_hanging_log_output_and_file_system_delay_no_event(
         [
             *(sys.executable, "-m", "weka_cpuset.cli", "run", "--log-level", "debug"),
             *("--socket", str(tmp_path / "nri.sock"), "--sysfs", str(tmp_path / "sys")),
-            *("--log-format", log_format),
+            *("--cgroups", str(tmp_path / "cgroup"), "--log-format", log_format),
         ],
         stderr=writer,
     )

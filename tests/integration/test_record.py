@@ -57,7 +57,7 @@ async def test_the_agent_records_and_the_command_replays(tmp_path: Path) -> None
     program = (sys.executable, "-m", "weka_cpuset.cli")
     arguments = [
         *("run", "--socket", str(tmp_path / "nri.sock"), "--sysfs", str(tmp_path / "sys")),
-        *("--record", str(tmp_path / "recording")),
+        *("--cgroups", str(tmp_path / "cgroup"), "--record", str(tmp_path / "recording")),
     ]
     process = await asyncio.create_subprocess_exec(*program, *arguments, stderr=subprocess.DEVNULL)
     async with asyncio.timeout(DEADLINE_S):

@@ -6,7 +6,7 @@ EngineError
 ├── LedgerBroken          a ledger contradicts the rules (a fault of ours)
 └── Refusal               a container cannot get what it asks for
     ├── InvalidCores      its list of cpus is not a usable list (rule 6)
-    ├── CoresOffline      it names cpus that do not exist or are offline (rule 6)
+    ├── CoresOffline      it names cpus that no pod can use (rule 6)
     ├── NotEnoughCpus     fewer cpus are free than it asks for
     ├── NotWholeCores     so many cpus never are whole cores (rule 5)
     ├── NotEnoughCores    too few cores are wholly free (rule 5)
@@ -35,9 +35,11 @@ __all__ = [
     "CoresOffline",
     "CpuListError",
     "CpusStillInUse",
+    "Degraded",
     "DuplicateContainer",
     "EmptySharedPool",
     "EngineError",
+    "Healed",
     "InvalidCores",
     "LedgerBroken",
     "NoMovePlan",
@@ -124,7 +126,7 @@ class InvalidCores(Refusal):
 
 @dataclass(eq=True, unsafe_hash=True)
 class CoresOffline(Refusal):
-    """An annotation names cpus that do not exist or are offline (rule 6).
+    """An annotation names cpus that no pod can use (rule 6).
 
     Attributes:
         annotation: Name of the annotation.
@@ -138,8 +140,8 @@ class CoresOffline(Refusal):
 
     def __str__(self) -> str:
         return (
-            f"annotation {self.annotation} names cpus {self.offline}, which do not exist "
-            f"or are offline; online are {self.online}"
+            f"annotation {self.annotation} names cpus {self.offline}, which do not exist, are "
+            f"offline or are kept from pods; online are {self.online}"
         )
 
 
@@ -388,6 +390,39 @@ class Unplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Degraded:
+    """A container runs on the pool, because cpus that it names cannot be used any more.
+
+    Attributes:
+        container_id: Its id.
+        refusal: What it would be refused with if it came now.
+    """
+
+    container_id: str
+    refusal: Refusal
+
+    def __str__(self) -> str:
+        return (
+            f"container {self.container_id} is degraded, it runs on the pool until its cpus are "
+            f"back: {self.refusal}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """A degraded container gets the cpus that it names: all of them can be used again.
+
+    Attributes:
+        container_id: Its id.
+    """
+
+    container_id: str
+
+    def __str__(self) -> str:
+        return f"container {self.container_id} is degraded no more, the cpus it names are back"
+
+
+@dataclass(frozen=True, slots=True)
 class Starved:
     """A container that already runs would run on the pool, which has no cpu for it.
 
@@ -415,5 +450,5 @@ class DuplicateContainer:
         return f"container {self.container_id} was listed more than once"
 
 
-Notice = AnnotationIgnored | Unplaced | Starved | DuplicateContainer
+Notice = AnnotationIgnored | Unplaced | Degraded | Healed | Starved | DuplicateContainer
 """Something odd that refuses nothing."""

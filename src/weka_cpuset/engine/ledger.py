@@ -90,6 +90,11 @@ class Holding:
         return not isinstance(self.demand, SharedDemand)
 
     @property
+    def is_degraded(self) -> bool:
+        """Whether its pod names cpus for it that cannot be used."""
+        return self.why is Why.BAD_ANNOTATION
+
+    @property
     def family(self) -> str:
         """What all attempts of its pod's containers have in common: the uid, or the pod's id."""
         return family_of(self.pod, self.container)
@@ -172,6 +177,11 @@ class Ledger:
     def common(self) -> CpuSet:
         """The cpus of the pool that shared containers run on."""
         return self.pool - self.spare
+
+    @property
+    def degraded(self) -> frozenset[str]:
+        """The containers that name cpus which cannot be used, and run on the pool."""
+        return frozenset(one for one, held in self.shared.items() if held.is_degraded)
 
     def without_spare(self) -> "Ledger":
         """Give the ledger in which shared containers have the whole pool, as after a burst."""

@@ -26,7 +26,14 @@ from weka_cpuset.engine.demand import (
     Why,
 )
 from weka_cpuset.engine.draft import Draft
-from weka_cpuset.engine.errors import DuplicateContainer, Notice, Starved
+from weka_cpuset.engine.errors import (
+    Degraded,
+    DuplicateContainer,
+    Healed,
+    Notice,
+    Starved,
+    Unplaced,
+)
 from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import (
     Holding,
@@ -111,10 +118,10 @@ def _doubt_running(draft: Draft) -> None:
 
 
 def rehome(ledger: Ledger, topology: Topology) -> Rebuilt:
-    """Make a ledger for a machine with other cpus online (rule 10).
+    """Make a ledger for a machine with other cpus online, or other memory (rule 10).
 
     Integer containers keep their cpus that are still online. Containers that name cpus are
-    judged anew: what they name may be gone, or be back.
+    judged anew: what they name may be gone, or be back, and so may the memory of its nodes.
 
     Args:
         ledger: The ledger up to now.
@@ -131,12 +138,13 @@ def rehome(ledger: Ledger, topology: Topology) -> Rebuilt:
         now = one
         if one.why in (Why.ANNOTATION, Why.BAD_ANNOTATION):
             now, why_not = judge(nobody, one)
-            notices += why_not
+            notices += _news(one, now, why_not)
         holdings.append(now)
     draft, odd = _place_all(topology, ledger.rules, holdings)
     draft.told, draft.doubts = dict(ledger.told), dict(ledger.doubts)
     draft.ended, draft.former = ledger.ended, ledger.former
     _doubt_changed(draft, ledger.topology.online ^ topology.online)
+    _doubt_memory(draft, ledger)
     draft.settled = False
     return Rebuilt(draft.freeze(), (), _moves(draft, holdings), (*notices, *odd))
 
@@ -183,6 +191,24 @@ def _doubt_changed(draft: Draft, changed: CpuSet) -> None:
     for one, told in draft.told.items():
         if not told.isdisjoint(changed):
             draft.doubts[one] = draft.doubts.get(one, CpuSet.EMPTY) | told
+
+
+def _doubt_memory(draft: Draft, before: Ledger) -> None:
+    """Doubt the containers that want other memory nodes than before."""
+    for one in draft.exclusive:
+        if draft.mems(one) != before.mems_of(one) and one not in draft.doubts:
+            # It has its cpus for certain, and no others.
+            draft.doubts[one] = CpuSet.EMPTY
+
+
+def _news(before: Holding, now: Holding, odd: Iterable[Notice]) -> Iterator[Notice]:
+    """Yield what is new about a container that names cpus."""
+    if before.is_degraded:
+        if not now.is_degraded:
+            yield Healed(now.id)
+        return
+    for notice in odd:
+        yield Degraded(now.id, notice.refusal) if isinstance(notice, Unplaced) else notice
 
 
 def _place_all(

@@ -118,6 +118,11 @@ class Topology:
             _shape_of=_shapes(inside[2]),
         )
 
+    @property
+    def memory(self) -> CpuSet:
+        """The ids of the NUMA nodes that have memory."""
+        return CpuSet.of(node.id for node in self.numa.values() if node.has_memory)
+
     def core_of(self, cpu: int) -> CpuSet:
         """Give the online cpus of a cpu's core, itself included; empty if it is not online."""
         return self._core_of.get(cpu, _NO_CPU)

@@ -124,10 +124,10 @@ REFUSALS = _counter("refusals", "Containers refused.", Label("reason", tuple(sor
 CONTAINERS = _gauge("containers", "Live containers.", _CLASS)
 WAITING = _gauge(
     "containers_in_trouble",
-    "Containers that ask for cpus of their own and run on the pool (unplaced), that no cpu of the "
-    "pool is left for (starved), that could not be settled (unsettled), or that a parent cgroup "
-    "keeps from cpus (narrowed).",
-    Label("trouble", (Code.UNPLACED, Code.STARVED, Code.UNSETTLED, Code.NARROWED)),
+    "Containers that ask for cpus of their own and run on the pool (unplaced), that name cpus "
+    "which cannot be used now (degraded), that no cpu of the pool is left for (starved), that "
+    "could not be settled (unsettled), or that a parent cgroup keeps from cpus (narrowed).",
+    Label("trouble", (Code.UNPLACED, Code.DEGRADED, Code.STARVED, Code.UNSETTLED, Code.NARROWED)),
 )
 CPUS = _gauge("cpus", "Online cpus by use.", _USE, _NODE)
 POOL_CPUS = _gauge("pool_cpus", "Cpus that nobody owns.")

@@ -123,6 +123,7 @@ def _containers(agent: Agent) -> Iterator[Values]:
     yield _each(table.CONTAINERS, count.items())
     trouble = {
         Code.UNPLACED: len(ledger.unplaced),
+        Code.DEGRADED: len(ledger.degraded),
         Code.STARVED: len(ledger.starved),
         Code.UNSETTLED: len(agent.settler.status.unsettled),
         Code.NARROWED: len(agent.auditor.status.narrowed),

@@ -26,6 +26,8 @@ class Code(enum.StrEnum):
     """A parent cgroup keeps containers from some of their cpus."""
     UNPLACED = "unplaced"
     """Containers ask for cpus of their own and run on the pool."""
+    DEGRADED = "degraded"
+    """Containers name cpus that cannot be used now, and run on the pool until they can."""
     STARVED = "starved"
     """Nothing of the pool is left for containers that were found running."""
 
@@ -52,6 +54,9 @@ def health_of(ledger: Ledger, uptime: Uptime, settle: SettleStatus, audit: Audit
     if ledger.unplaced:
         who = f"{_containers(len(ledger.unplaced))} without the cpus of their own they ask for"
         found[Code.UNPLACED] = f"{who}: {_named(_labels(ledger, ledger.unplaced))}"
+    if degraded := ledger.degraded:
+        who = f"{_containers(len(degraded))} that name cpus which cannot be used now"
+        found[Code.DEGRADED] = f"{who}: {_named(_labels(ledger, degraded))}"
     if ledger.starved:
         who = f"nothing of the pool is left for {_containers(len(ledger.starved))}"
         found[Code.STARVED] = f"{who}: {_named(_labels(ledger, ledger.starved))}"

@@ -53,6 +53,8 @@ class Rows:
             trouble = "unplaced"
         elif one in ledger.starved:
             trouble = "starved"
+        elif holding.is_degraded:
+            trouble = "degraded"
         return Container(
             one,
             pod.namespace if pod is not None and known else "",

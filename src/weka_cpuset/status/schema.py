@@ -190,7 +190,8 @@ class Container(msgspec.Struct, frozen=True, rename={"kind": "class"}):
     """Whether it is still to be told its cpus."""
     trouble: str
     """unplaced: it asks for cpus of its own and runs on the pool; starved: nothing is left of the
-    pool for it; empty: none."""
+    pool for it; degraded: it names cpus that cannot be used now, and runs on the pool; empty:
+    none."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,13 @@ from tests.machines import LAPTOP, container, flat, ledger_of, pod, without
 from weka_cpuset.engine import (
     Class,
     ContainerFacts,
+    Cpu,
     CpuSet,
     Create,
+    Degraded,
     DuplicateContainer,
+    Healed,
+    Node,
     NotEnoughCpus,
     Phase,
     PodFacts,
@@ -201,11 +205,32 @@ def test_container_that_names_an_offline_cpu_runs_on_the_pool_until_it_is_back()
     """It cannot be refused any more; the notice says why, and it gets its cpus again."""
     ledger = ledger_of(LAPTOP, (pod("n", cores="3,7"), container("n")))
     gone = rehome(ledger, without(LAPTOP, CpuSet.of([7])))
-    assert [type(one) for one in gone.notices] == [Unplaced]
-    assert gone.ledger.shared.keys() == {"n"}
-    back = rehome(decide(gone.ledger, Settle()).ledger, LAPTOP)
+    (notice,) = gone.notices
+    assert isinstance(notice, Degraded)
+    assert "cpus 7" in str(notice)
+    assert gone.ledger.shared.keys() == gone.ledger.degraded == {"n"}
+    still = rehome(decide(gone.ledger, Settle()).ledger, without(LAPTOP, CpuSet.of([6, 7])))
+    assert still.notices == ()
+    assert still.ledger.degraded == {"n"}
+    back = rehome(still.ledger, LAPTOP)
+    assert back.notices == (Healed("n"),)
+    assert back.ledger.degraded == frozenset()
     assert back.ledger.cpus_of("n") == CpuSet.of([3, 7])
     assert [update.cpus for update in decide(back.ledger, Settle()).updates] == [CpuSet.of([3, 7])]
+
+
+def test_annotated_container_is_told_when_its_node_gets_memory() -> None:
+    """Its cpus stay, and whoever has nothing to do with memory nodes is left alone."""
+    cpus = [Cpu(one, node=one // 2) for one in range(4)]
+    nodes = [Node(0, CpuSet.EMPTY), Node(1, CpuSet.EMPTY, has_memory=False, distances={0: 20})]
+    entries = [(pod("n", cores="2-3"), container("n")), (pod("s"), container("s"))]
+    ledger = ledger_of(Topology.build(cpus, nodes), *entries)
+    assert ledger.mems_of("n") == CpuSet.of([0])
+    nodes[1] = replace(nodes[1], has_memory=True)
+    plugged = Topology.build(cpus, nodes)
+    assert plugged.memory == CpuSet.of([0, 1])
+    (update,) = decide(rehome(ledger, plugged).ledger, Settle()).updates
+    assert (update.container_id, str(update.cpus), str(update.mems)) == ("n", "2-3", "1")
 
 
 def test_container_whose_only_cpu_went_offline_may_be_anywhere() -> None:

@@ -154,3 +154,44 @@ def test_an_image_that_is_pulled_slowly_is_no_container_without_a_word(tmp_path:
     assert CpusetTree(tmp_path).containers() == frozenset()
     (pod / container).mkdir()
     assert CpusetTree(tmp_path).containers() == {sandbox, container}
+
+
+PODS_FOLDERS = (
+    "kubepods",
+    "kubepods.slice",
+    "kubelet/kubepods",
+    "kubelet.slice/kubelet-kubepods.slice",
+    "a/b/kubepods",
+)
+
+
+@pytest.mark.parametrize("folder", PODS_FOLDERS)
+@pytest.mark.parametrize("hierarchy", ["", "cpuset"], ids=["v2", "v1"])
+def test_cpus_of_all_pods_are_found_whatever_driver_and_prefix(
+    tmp_path: Path, hierarchy: str, folder: str
+) -> None:
+    """Only the nearest folder of that name counts, and what is now left to it."""
+    root = tmp_path / hierarchy
+    for other in ("system.slice/kubepods.service", f"{folder}/burstable", "not-kubepods-at-all"):
+        (root / other).mkdir(parents=True)
+    (root / "cpuset.cpus").touch()
+    tree = CpusetTree(tmp_path)
+    assert tree.pods_cpus() is None
+    effective = root / folder / EFFECTIVE_FILES[hierarchy == "cpuset"]
+    effective.write_text("0-5\n")
+    assert CpuSet.of(range(6)) == tree.pods_cpus()
+    effective.write_text("0-3\n")
+    assert CpuSet.of(range(4)) == tree.pods_cpus()
+
+
+def test_cpus_of_all_pods_are_unknown_without_pods_and_found_in_a_new_place(tmp_path: Path) -> None:
+    """A kubelet makes the folder, and one with another driver makes another."""
+    tree = CpusetTree(tmp_path)
+    assert tree.pods_cpus() is None
+    for folder in ("kubepods", "kubepods.slice"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "cpuset.cpus.effective").write_text("1")
+        assert CpuSet.of([1]) == tree.pods_cpus()
+        (tmp_path / folder / "cpuset.cpus.effective").unlink()
+        (tmp_path / folder).rmdir()
+        assert tree.pods_cpus() is None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,18 +10,22 @@ import pytest
 
 from nri import Event
 from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
-from weka_cpuset.engine import Cpu, CpuSet, Rules, Settle, Topology
+from weka_cpuset import hotplug
+from weka_cpuset.engine import Cpu, CpuSet, Node, Rules, Settle, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import LOOK_S, Hotplug
 from weka_cpuset.offload import at_once
 from weka_cpuset.sysfs import TopologyUnreadable
+from weka_cpuset.uevents import OpenSocket, no_socket
+from weka_cpuset.usable import Usable
 
 ALL = CpuSet.of(range(8))
 
 
-def machine(online: CpuSet) -> Topology:
-    """Return the machine of eight cpus with only these online."""
-    return Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in online])
+def machine(online: CpuSet, memory: CpuSet = CpuSet.EMPTY) -> Topology:
+    """Return the machine of eight cpus with only these online, and memory on these nodes."""
+    nodes = [Node(node, CpuSet.EMPTY) for node in memory]
+    return Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in online], nodes)
 
 
 class Sysfs:
@@ -28,27 +33,29 @@ class Sysfs:
 
     def __init__(self) -> None:
         self.online = ALL
+        self.memory = CpuSet.EMPTY
         self.readings = 0
         self.failure: Exception | None = None
 
-    def read_online(self) -> CpuSet:
-        """Return the online cpus."""
+    def read_usable(self) -> Usable:
+        """Return the online cpus, and the nodes with memory."""
         if self.failure is not None:
             raise self.failure
-        return self.online
+        return Usable(self.online, self.memory)
 
     def read_topology(self) -> Topology:
         """Return the whole topology."""
         self.readings += 1
-        return machine(self.online)
+        return machine(self.online, self.memory)
 
 
 @contextlib.contextmanager
-def watched(handlers: Handlers, sysfs: Sysfs) -> Iterator[None]:
-    """Look at the online cpus for the length of a `with` block."""
-    task = asyncio.create_task(
-        Hotplug(handlers, sysfs.read_online, sysfs.read_topology, at_once).run()
-    )
+def watched(
+    handlers: Handlers, sysfs: Sysfs, open_socket: OpenSocket = no_socket
+) -> Iterator[None]:
+    """Look at what can be used for the length of a `with` block."""
+    watcher = Hotplug(handlers, sysfs.read_usable, sysfs.read_topology, at_once, open_socket)
+    task = asyncio.create_task(watcher.run())
     try:
         yield
         assert not task.done()
@@ -94,6 +101,42 @@ async def test_cpu_that_comes_online_joins_the_pool() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.looptime
+async def test_memory_that_is_plugged_in_is_given_to_those_beside_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An annotated container is told its node as soon as that has memory."""
+    handlers, sysfs = Handlers(EIGHT, Rules(), dry_run=False), Sysfs()
+    start(handlers, create("named", 100, {"weka.io/cores-ids": "2-3"}))
+    with watched(handlers, sysfs):
+        sysfs.memory = CpuSet.of([0])
+        await asyncio.sleep(2 * LOOK_S)
+    (update,) = handlers.take_due_updates(Settle())
+    assert (update.container_id, update.mems) == ("named", CpuSet.of([0]))
+    assert caplog.text.count("Other memory is there") == 1
+    assert sysfs.readings == 1
+
+
+@pytest.mark.asyncio
+async def test_kernels_word_is_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two events, one look; events of network devices are none of ours."""
+    monkeypatch.setattr(hotplug, "LOOK_S", 3600.0)
+    ours, kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    handlers, sysfs = Handlers(EIGHT, Rules(), dry_run=False), Sysfs()
+    moved = asyncio.Event()
+    handlers.on_unsettled = moved.set
+    with kernels, watched(handlers, sysfs, lambda: ours):
+        await asyncio.sleep(0)
+        sysfs.online = CpuSet.of(range(7))
+        kernels.send(b"add@/devices/virtual/net/veth\0SUBSYSTEM=net\0")
+        for _ in range(2):
+            kernels.send(b"offline@/devices/system/cpu/cpu7\0ACTION=offline\0SUBSYSTEM=cpu\0")
+        await moved.wait()
+    assert handlers.ledger.pool == sysfs.online
+    assert sysfs.readings == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
 async def test_whole_topology_is_read_only_after_a_change() -> None:
     """An hour without hotplug costs one small file each second, no more."""
     handlers, sysfs = Handlers(EIGHT, Rules(), dry_run=False), Sysfs()
@@ -112,7 +155,7 @@ async def test_file_that_cannot_be_read_is_said_once(caplog: pytest.LogCaptureFi
     sysfs.failure = TopologyUnreadable(Path("/sys/x"), "cannot be read")
     with watched(handlers, sysfs):
         await asyncio.sleep(60)
-        assert caplog.text.count("Cannot see which cpus are online") == 1
+        assert caplog.text.count("Cannot see which cpus can be used") == 1
         sysfs.failure, sysfs.online = None, CpuSet.of(range(4))
         await asyncio.sleep(2 * LOOK_S)
     assert handlers.ledger.pool == CpuSet.of(range(4))

@@ -94,6 +94,7 @@ function decisionsAbout(container) {
 function troubleOf(container) {
   const words = {
     unplaced: "asks for cpus of its own and runs on the pool",
+    degraded: "names cpus that cannot be used now, and runs on the pool",
     starved: "nothing is left of the pool for it",
   };
   return words[container.trouble] ?? container.trouble;
