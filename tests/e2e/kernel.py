@@ -14,6 +14,10 @@ CPUS: Final = Path("/sys/devices/system/cpu")
 
 Cpus = frozenset[int]
 
+GONE: Final = (FileNotFoundError, ProcessLookupError)
+"""What reading a file of a process raises once it has ended: before the file was opened, or
+between that and the read."""
+
 
 def parse_cpus(text: str) -> Cpus:
     """Parses the kernel's list format, such as `0,2-3`; empty text is the empty set."""
@@ -71,7 +75,7 @@ def is_alive(pid: int) -> bool:
     """Whether a process exists and is not a zombie."""
     try:
         return not _status(pid)["State"].startswith("Z")
-    except FileNotFoundError:
+    except GONE:
         return False
 
 

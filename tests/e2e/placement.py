@@ -150,5 +150,5 @@ def _cpus_of(one: Placed) -> Cpus:
     """The container's cpus; the empty set once it has ended."""
     try:
         return kernel.allowed_cpus(one.pid) if kernel.is_alive(one.pid) else frozenset()
-    except FileNotFoundError:
+    except kernel.GONE:
         return frozenset()
