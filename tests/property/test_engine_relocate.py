@@ -20,6 +20,7 @@ from weka_cpuset.engine import (
     PoolWouldRunDry,
     Rules,
     Settle,
+    Stop,
     Topology,
     cost,
     decide,
@@ -203,11 +204,12 @@ def test_an_annotated_container_is_refused_only_where_no_plan_exists(
     protected = [one.demand.forbidden for one in ledger.shared.values()]
     supply = Supply(machine, left - reserved, left & reserved, protected, 0)
     possible = set(plans(supply, supply.free, needs))
-    decision = decide(ledger, Create(pod("new", cores=str(claimed)), container("new")))
+    claim = Create(pod("new", cores=str(claimed)), container("new"))
+    decision = decide(ledger, claim)
     if not possible:
         assert decision.outcome is Outcome.REFUSED
         assert decision.ledger is ledger
-        _check_refusal(decision.refusal, [one.id for one in victims], ledger)
+        _check_refusal(decision.refusal, [one.id for one in victims], ledger, claim)
         return
     assert decision.outcome is Outcome.PLACED
     assert tuple(decision.ledger.cpus_of(one.id) for one in victims) in possible
@@ -218,11 +220,20 @@ def test_an_annotated_container_is_refused_only_where_no_plan_exists(
     decision.ledger.check()
 
 
-def _check_refusal(refusal: object, victims: list[str], ledger: Ledger) -> None:
-    """Check that a refusal names the containers in the way, or those that would starve."""
+def _check_refusal(refusal: object, victims: list[str], ledger: Ledger, claim: Create) -> None:
+    """Check that a refusal names who is in the way and has to go, or who would starve."""
     if isinstance(refusal, NoMovePlan):
         assert list(refusal.owners) == sorted(victims)
         assert refusal.in_the_way
+        labels = {one.id: one.label for one in ledger.holdings()}
+        assert refusal.names == tuple(labels[one] for one in refusal.owners)
+        assert refusal.leavers
+        for one, label in labels.items():
+            if label in refusal.leavers:
+                ledger = decide(ledger, Stop(one)).ledger
+        # Then no owner is in the way any more; the pool may still be too small.
+        refused = decide(decide(ledger, Settle()).ledger, claim).refusal
+        assert isinstance(refused, PoolWouldRunDry | None)
     else:
         assert isinstance(refusal, PoolWouldRunDry)
         assert set(refusal.starving) <= ledger.shared.keys()

@@ -278,6 +278,8 @@ class NoMovePlan(Refusal):
         in_the_way: The wanted cpus that have an owner.
         owners: Ids of the containers that own them.
         free: Cpus that could replace them, before anyone's forbidden ones.
+        names: Names of the owners for people, in the same order.
+        leavers: Names of as few of them as possible that would have to go.
     """
 
     more_cpus_help: ClassVar[bool] = True
@@ -285,11 +287,14 @@ class NoMovePlan(Refusal):
     in_the_way: CpuSet
     owners: tuple[str, ...]
     free: CpuSet
+    names: tuple[str, ...] = ()
+    leavers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        remedy = f"end {' and '.join(self.leavers)}" if self.leavers else "release some"
         return (
-            f"cpus {self.in_the_way} are owned by {', '.join(self.owners)}, which cannot all "
-            f"move elsewhere: {_free(self.free)}; name other cpus or release some"
+            f"cpus {self.in_the_way} are owned by {', '.join(self.names or self.owners)}, which "
+            f"cannot all move elsewhere: {_free(self.free)}; name other cpus or {remedy}"
         )
 
 
@@ -301,6 +306,7 @@ class PoolWouldRunDry(Refusal):
         starving: Ids of the shared containers that would be left without any cpu.
         min_shared: Configured least size of the pool, in cpus.
         pool: The pool as it is now.
+        names: Names of the starving containers for people, in the same order.
     """
 
     more_cpus_help: ClassVar[bool] = True
@@ -308,10 +314,11 @@ class PoolWouldRunDry(Refusal):
     starving: tuple[str, ...]
     min_shared: int
     pool: CpuSet
+    names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.starving:
-            who = ", ".join(self.starving)
+            who = ", ".join(self.names or self.starving)
             return f"no cpu of the pool {self.pool} would be left for {who}; ask for fewer cpus"
         return (
             f"the pool {self.pool} would shrink below {_counted(self.min_shared)} "

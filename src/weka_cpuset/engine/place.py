@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations, islice
 
 from weka_cpuset.engine.cost import PLACEMENT_TERMS, cost
 from weka_cpuset.engine.cpuset import CpuSet
@@ -29,10 +30,10 @@ from weka_cpuset.engine.errors import (
 )
 from weka_cpuset.engine.events import Phase
 from weka_cpuset.engine.ledger import Holding, recorded_cpus
-from weka_cpuset.engine.matching import Need
+from weka_cpuset.engine.matching import Need, can_serve
 from weka_cpuset.engine.misfit import misfit
 from weka_cpuset.engine.pick import fits, keepable, pick, shrink, stay
-from weka_cpuset.engine.relocate import Move, Supply, assign
+from weka_cpuset.engine.relocate import MAX_TRIES, Move, Supply, assign
 
 
 def place(draft: Draft, holding: Holding, keep: CpuSet = CpuSet.EMPTY) -> list[Move]:
@@ -271,7 +272,7 @@ def _make_way(draft: Draft, claimed: CpuSet) -> list[Move]:
     plan = assign(supply, needs)
     if plan is None:
         if assign(supply._replace(protected=(), min_shared=0), needs) is None:
-            raise _no_way(victims, claimed, supply.free)
+            raise _no_way(victims, claimed, supply)
         raise _dry(draft, claimed)
     moves = []
     for one in victims:
@@ -287,18 +288,42 @@ def _needs(supply: Supply, one: Holding, claimed: CpuSet) -> Iterator[Need]:
         yield Need(one.id, one.demand, keep)
 
 
-def _no_way(victims: list[Holding], claimed: CpuSet, free: CpuSet) -> NoMovePlan:
+def _no_way(victims: list[Holding], claimed: CpuSet, supply: Supply) -> NoMovePlan:
+    """Name what is in the way, and as few containers as possible that would have to go."""
+    owners = sorted(victims, key=lambda one: one.id)
     in_the_way = CpuSet.EMPTY
-    for one in victims:
+    for one in owners:
         in_the_way |= (one.cpus or CpuSet.EMPTY) & claimed
-    return NoMovePlan(in_the_way, tuple(sorted(one.id for one in victims)), free)
+    return NoMovePlan(
+        in_the_way,
+        tuple(one.id for one in owners),
+        supply.free,
+        tuple(one.label for one in owners),
+        tuple(one.label for one in _leavers(victims, claimed, supply)),
+    )
+
+
+def _leavers(victims: list[Holding], claimed: CpuSet, supply: Supply) -> Sequence[Holding]:
+    """Find the fewest of some containers without which the others could move, small ones first."""
+    ranked = sorted(victims, key=lambda one: (len(one.cpus or CpuSet.EMPTY), one.id))
+    some = (group for size in range(1, len(ranked)) for group in combinations(ranked, size))
+    for group in islice(some, MAX_TRIES):
+        free = supply.free
+        for one in group:
+            free |= (one.cpus or CpuSet.EMPTY) - claimed
+        left = supply._replace(free=free)
+        needs = [need for one in ranked if one not in group for need in _needs(left, one, claimed)]
+        if can_serve(free, needs):
+            return group
+    return ranked
 
 
 def _dry(draft: Draft, taken: CpuSet) -> PoolWouldRunDry:
     """Name the shared containers that need the cpus, or else the configured minimum."""
     starving = sorted(
-        one.id
+        (one.id, one.label)
         for one in draft.shared.values()
         if draft.pool - taken <= one.demand.forbidden and not draft.pool <= one.demand.forbidden
     )
-    return PoolWouldRunDry(tuple(starving), draft.rules.min_shared, draft.pool)
+    ids, names = tuple(one for one, _ in starving), tuple(name for _, name in starving)
+    return PoolWouldRunDry(ids, draft.rules.min_shared, draft.pool, names)
