@@ -191,3 +191,14 @@ def test_shell_completion_works_as_it_is_written() -> None:
         check=True,
     )
     assert "_weka_cpuset_completion" in done.stdout
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colours_are_left_out_where_they_are_not_wanted(
+    node: Node, monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool
+) -> None:
+    """On a terminal; elsewhere there are none in any case."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # the runner's output is no terminal
+    assert coloured == ("[38;5" in node.run("status").output or "[1;3" in node.run("status").output)
