@@ -6,6 +6,7 @@ It is launched in both of its forms: installed with pip, and as the self-contain
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,10 +122,11 @@ def test_launched_agent_that_was_too_slow(
 def test_mistake_in_the_settings_does_not_stop_the_node(
     runtime: Containerd, kubelet: Kubelet
 ) -> None:
-    """containerd 1.7 would end with its plugin; the agent starts with the defaults instead."""
+    """Otherwise containerd 1.7 would end; the agent starts with the defaults instead."""
     pods = kubelet.run_all([shared("shared"), integer("integer", 1)])
 
     assert_settled(kubelet, pods)
+    assert len(launched(runtime)) == 1
 
 
 @pytest.mark.usefixtures("machine")
@@ -144,3 +146,23 @@ def test_executable_needs_nothing_of_the_host(executable: Path, tmp_path: Path) 
     )
 
     assert (shown.stdout.strip(), shown.stderr) == (__version__, "")
+
+
+@pytest.mark.usefixtures("machine")
+def test_executable_has_all_of_the_program(executable: Path, tmp_path: Path) -> None:
+    """Each command is there, and what the agent imports only while it runs."""
+    helped = subprocess.run([executable, "--help"], env={}, capture_output=True, check=False)
+    assert (helped.returncode, helped.stderr) == (0, b"")
+    listen = tmp_path / "http.sock"
+    options = ["--socket", tmp_path / "nri.sock", "--http-listen", listen]
+    with subprocess.Popen([executable, "run", *options], env={}) as agent:
+        try:
+            wait_for("HTTP", listen.exists)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+                client.connect(str(listen))
+                client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                answer = client.makefile("rb").read()
+        finally:
+            agent.terminate()
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert agent.returncode == 0

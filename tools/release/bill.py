@@ -40,7 +40,7 @@ def write(target: Path, version: str, files: Iterable[Path]) -> None:
         files: The files of the release, which are named with their digests.
     """
     found = sorted(files)
-    libraries = [_library(one) for name, one in distributions().items() if name != _NAME]
+    libraries = [_library(one) for one in distributions().values()]
     components = [*libraries, *_debian(), *map(_file, found)]
     text = "".join(part["hashes"][0]["content"] for part in components if "hashes" in part)
     bill = {

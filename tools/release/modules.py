@@ -6,6 +6,7 @@ machine that built them.
 
 import py_compile
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution
@@ -37,7 +38,6 @@ NOT_NEEDED: Final = frozenset(
         "turtledemo",
         "unittest",
         "venv",
-        "wsgiref",
         "xmlrpc",
         "curses",
         "dbm",
@@ -69,26 +69,27 @@ class NotCompilable(BuildError):
         return f"{self.path}: {self.reason}"
 
 
-def distributions(name: str = "weka-nri-cpuset") -> dict[str, Distribution]:
-    """Return the installed distributions that a distribution needs at run time, with itself.
+def distributions() -> dict[str, Distribution]:
+    """Return the installed distributions that the program needs at run time.
 
-    Args:
-        name: The distribution.
+    Its own dependencies are read from pyproject.toml: what is installed of it can be older.
 
     Returns:
         By normalized name, sorted.
+
+    Raises:
+        PackageNotFoundError: One is not installed.
     """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found: dict[str, Distribution] = {}
-    pending = [name]
+    pending = list(project["dependencies"])
     while pending:
-        wanted = pending.pop().lower().replace("_", "-")
-        if wanted in found or wanted in UNUSED:
-            continue
-        found[wanted] = distribution(wanted)
-        for text in found[wanted].requires or ():
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                pending.append(requirement.name)
+        requirement = Requirement(pending.pop())
+        name = requirement.name.lower().replace("_", "-")
+        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if wanted and name not in found and name not in UNUSED:
+            found[name] = distribution(name)
+            pending += found[name].requires or ()
     return dict(sorted(found.items()))
 
 
@@ -124,14 +125,15 @@ def _files(standard: Path) -> Iterator[tuple[str, Path]]:
         part = path.relative_to(standard)
         if NOT_NEEDED.isdisjoint(part.parts):
             yield part.as_posix(), path
-    for name, found in distributions().items():
-        if name != "weka-nri-cpuset":
-            yield from _library_files(found)
+    for found in distributions().values():
+        yield from _library_files(found)
     for package in OURS:
         for path in (ROOT / "src" / package).rglob("*"):
             if path.suffix == ".py" or path.suffix in DATA:
                 yield path.relative_to(ROOT / "src").as_posix(), path
-    yield "entry.py", Path(__file__).with_name("entry.py")
+    here = Path(__file__).parent
+    yield "entry.py", here / "entry.py"
+    yield "ssl.py", here / "no_tls.py"  # the last of a name counts
 
 
 def _library_files(found: Distribution) -> Iterator[tuple[str, Path]]:

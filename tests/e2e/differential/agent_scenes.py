@@ -267,6 +267,7 @@ NOT_PLAYED: Final[Mapping[str, str]] = {
         "The simulated runtime does not launch plugins."
     ),
     "test_executable_needs_nothing_of_the_host": "It looks at a file, not at events.",
+    "test_executable_has_all_of_the_program": "It looks at a file, not at events.",
     "test_release_gives_every_container_the_machine_back": "The command works without an agent.",
     "test_agent_takes_over_from_its_predecessor": "There is one agent in a simulation.",
     "test_dropped_agent_comes_back": "The simulated agent cannot be suspended. "
