@@ -45,10 +45,14 @@ class Node:
         return self
 
     async def _listen(self) -> None:
-        self._listening = await asyncio.start_unix_server(self._server.serve, str(self.path))
+        serve = self._server.serve
+        over_tcp = await asyncio.start_server(serve, "127.0.0.1", 0)
+        self.port: int = over_tcp.sockets[0].getsockname()[1]
+        self._listening = (await asyncio.start_unix_server(serve, str(self.path)), over_tcp)
 
     async def _close(self) -> None:
-        self._listening.close()
+        for one in self._listening:
+            one.close()
 
     def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
@@ -149,6 +153,13 @@ def test_journal_is_asked_for(node: Node) -> None:
     assert 0 == shown.exit_code
     assert 3 == len(shown.output.splitlines())
     assert "placed default/named/main (annotated) none to 7" in shown.output
+
+
+@pytest.mark.parametrize("scheme", ["", "http://"])
+def test_agent_is_asked_over_tcp(node: Node, scheme: str) -> None:
+    url = f"{scheme}127.0.0.1:{node.port}"
+    shown = CliRunner().invoke(commands, ["status", "--url", url])
+    assert (0, True) == (shown.exit_code, "healthy" in shown.output)
 
 
 def test_agent_that_does_not_answer_is_told(tmp_path: Path) -> None:
