@@ -35,7 +35,8 @@ from weka_cpuset.engine import (
     place,
 )
 from weka_cpuset.engine.draft import Draft
-from weka_cpuset.engine.relocate import Need, Supply
+from weka_cpuset.engine.matching import Need
+from weka_cpuset.engine.relocate import Supply
 
 _DECIDE = import_module("weka_cpuset.engine.decide")
 """The module; the package has a function of its name."""
