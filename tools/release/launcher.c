@@ -8,9 +8,16 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdlib.h>
+#include <sys/resource.h>
+
 /* The open file of the running process, not its name: the file may be replaced by a newer
  * release while this one still imports from it. */
 #define SELF L"/proc/self/exe"
+
+/* How much a launched plugin goes before others. The runtime waits for its registration and for each
+ * of its answers; at a boot, when everything starts at once, it may be the only one in the way. */
+#define LAUNCHED_NICE (-10)
 
 #define EXTENSION(name, function) PyMODINIT_FUNC function(void);
 EXTENSIONS
@@ -29,6 +36,11 @@ static void check(PyStatus status)
 
 int main(int argc, char **argv)
 {
+    if (getenv("NRI_PLUGIN_SOCKET") != NULL) {
+        /* Without the right to do so it starts as it is. */
+        (void)setpriority(PRIO_PROCESS, 0, LAUNCHED_NICE);
+    }
+
     PyPreConfig before;
     PyPreConfig_InitIsolatedConfig(&before);
     before.utf8_mode = 1; /* a launched plugin has no locale */
