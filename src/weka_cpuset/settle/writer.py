@@ -117,17 +117,20 @@ class Writer:
         """Return where containers may be that are still to get what the last reply says."""
         flying = Stuck(before, after, coming=True)
         for one, told_after in self._in_flight.told():
-            if self._has_landed(before, one):
+            if self._has_landed(before, one, told_after):
                 self._in_flight.note_landed(one)
             else:
                 flying.add(one, told_after)
         return flying
 
-    def _has_landed(self, ledger: Ledger, one: str) -> bool:
-        """Tell whether a container has what the last reply says, or has no cgroup yet."""
+    def _has_landed(self, ledger: Ledger, one: str, until_then: Ledger) -> bool:
+        """Tell whether a container has what the last reply says, or is being created with it."""
         holding = ledger.holding(one)
-        if holding is None or holding.phase is Phase.CREATED:
+        if holding is None:
             return True
+        if holding.phase is Phase.CREATED:
+            # One that was told before may yet start on what it was told then.
+            return one not in until_then.told
         try:
             cpus = self._cpusets.read(holding.container.cgroup).cpus
         except (OSError, ValueError):
