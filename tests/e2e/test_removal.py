@@ -13,6 +13,7 @@ from tests.e2e.containerd import Containerd
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.placement import assert_settled
 from tests.e2e.pods import integer, shared
+from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.release.releaser import Releaser
 from weka_cpuset.settings import Settings
 from weka_cpuset.sysfs import read_topology
@@ -59,7 +60,9 @@ class Predecessor(Releaser):
     """
 
     def __init__(self, chosen: Mapping[str, str]) -> None:
-        super().__init__(read_topology(Settings().sysfs), write=True)
+        super().__init__(
+            read_topology(Settings().sysfs), CpusetTree(Settings().cgroups), write=True
+        )
         self._chosen = chosen
 
     def synchronize(

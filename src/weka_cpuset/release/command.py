@@ -74,7 +74,8 @@ async def _release(
 ) -> tuple[tuple[Narrow, ...], tuple[Narrow, ...]]:
     """Return the containers that had a cpuset, and those that still have."""
     topology = sysfs.read_topology(chosen.sysfs)
-    releaser = Releaser(topology, write=write)
+    tree = CpusetTree(chosen.cgroups)
+    releaser = Releaser(topology, tree, write=write)
     with instance.lock(chosen.nri.socket.parent):
         connection = await nri.connect(
             nri.SocketEndpoint(os.fspath(chosen.nri.socket)),
@@ -88,7 +89,6 @@ async def _release(
                 await releaser.answered_report.wait()
             if not write:
                 return releaser.narrow, ()
-            tree = CpusetTree(chosen.cgroups)
             left = await wait_until_wide(releaser.narrow, tree, topology.online, APPLY_S)
             return releaser.narrow, left
         finally:

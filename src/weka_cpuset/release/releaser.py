@@ -45,8 +45,12 @@ class Narrow:
 class Releaser:
     """Implements `nri.PluginHandler`.
 
+    A container can be kept off cpus by the runtime's record, by the kernel, or by both: what
+    the agent has settled is written to the cgroup files alone.
+
     Args:
         topology: The machine.
+        cpusets: What the kernel enforces.
         write: Whether to answer with updates; without, the containers are only found.
 
     Attributes:
@@ -54,11 +58,12 @@ class Releaser:
         answered_report: Set once the answer to the report is on its way.
     """
 
-    def __init__(self, topology: Topology, *, write: bool) -> None:
+    def __init__(self, topology: Topology, cpusets: Cpusets, *, write: bool) -> None:
         self.narrow: tuple[Narrow, ...] = ()
         self.answered_report = asyncio.Event()
         self._cpus = topology.online
         self._mems = topology.memory_nodes(topology.online)
+        self._cpusets = cpusets
         self._write = write
 
     def configure(self, request: messages.ConfigureRequest) -> int:
@@ -78,7 +83,11 @@ class Releaser:
                 one.linux.resources.cpu.cpus,
             )
             for one in containers
-            if one.state in _LIVE and self._is_narrow(one.linux.resources.cpu)
+            if one.state in _LIVE
+            and (
+                self._is_narrow(one.linux.resources.cpu)
+                or _is_seen_narrow(one.linux.cgroups_path, self._cpusets, self._cpus)
+            )
         )
         if not self._write:
             return ()
@@ -157,12 +166,24 @@ async def wait_until_wide(
     return left
 
 
-def _is_held(container: Narrow, cpusets: Cpusets, whole: CpuSet) -> bool:
-    """Tell whether the kernel keeps a container off some cpus."""
+def _is_seen_narrow(cgroup: str, cpusets: Cpusets, whole: CpuSet) -> bool:
+    """Tell whether the kernel is seen to keep a container off some cpus."""
     try:
-        cpus = cpusets.read(container.cgroup).cpus
+        return _leaves_out(cpusets.read(cgroup).cpus, whole)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_held(container: Narrow, cpusets: Cpusets, whole: CpuSet) -> bool:
+    """Tell whether the kernel keeps a container off some cpus, or may do so."""
+    try:
+        return _leaves_out(cpusets.read(container.cgroup).cpus, whole)
     except FileNotFoundError:
         return False
     except (OSError, ValueError):
         return True
+
+
+def _leaves_out(cpus: CpuSet, whole: CpuSet) -> bool:
+    """Tell whether a cgroup's cpus are not the whole machine; none are its parent's."""
     return bool(cpus) and bool(whole - cpus)

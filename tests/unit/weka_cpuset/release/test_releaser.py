@@ -44,7 +44,7 @@ NARROW = {"integer", "annotated", "created", "nodes only", "strange"}
 
 def test_live_containers_with_a_cpuset_get_the_machine() -> None:
     """One update each, with explicit lists; nothing for those that may run everywhere."""
-    releaser = Releaser(MACHINE.topology(), write=True)
+    releaser = Releaser(MACHINE.topology(), Kernel({}), write=True)
 
     updates = releaser.synchronize([POD], REPORT)
 
@@ -57,9 +57,19 @@ def test_live_containers_with_a_cpuset_get_the_machine() -> None:
         assert update.ignore_failure
 
 
+def test_container_that_only_the_kernel_holds_is_freed_too() -> None:
+    """The agent had settled it by its cgroup; the runtime knew nothing of that."""
+    kernel = Kernel({"/kubepods/untouched": ["0-3"], "/kubepods/whole": ["?"]})
+    releaser = Releaser(MACHINE.topology(), kernel, write=True)
+
+    updates = releaser.synchronize([POD], REPORT)
+
+    assert {update.container_id for update in updates} == NARROW | {"untouched"}
+
+
 def test_without_write_they_are_only_found() -> None:
     """The runtime is told nothing."""
-    releaser = Releaser(MACHINE.topology(), write=False)
+    releaser = Releaser(MACHINE.topology(), Kernel({}), write=False)
 
     assert list(releaser.synchronize([POD], REPORT)) == []
     assert {one.id for one in releaser.narrow} == NARROW
@@ -67,7 +77,7 @@ def test_without_write_they_are_only_found() -> None:
 
 def test_events_change_nothing() -> None:
     """What happens meanwhile goes on as if nobody were connected."""
-    releaser = Releaser(MACHINE.topology(), write=True)
+    releaser = Releaser(MACHINE.topology(), Kernel({}), write=True)
 
     assert releaser.configure(messages.ConfigureRequest()) != 0
     created = releaser.create_container(messages.CreateContainerRequest())
@@ -92,7 +102,7 @@ class Kernel:
 
     def read(self, path: str) -> Enforced:
         """Return what the next look finds."""
-        values = self._looks[path]
+        values = self._looks.get(path, [None])
         value = values.pop(0) if len(values) > 1 else values[0]
         if value is None:
             raise FileNotFoundError(path)
