@@ -350,7 +350,8 @@ class Host:
         if mishap is Mishap.UNASKED:
             self.checker.unasked()
             return
-        if mishap is Mishap.LEFT_OUT:
+        # What has ended, though nobody was told yet, needs no cpus.
+        if mishap is Mishap.LEFT_OUT and container.phase is not Phase.EXITED:
             self.checker.report(8, f"{container.label} is resized, and the reply leaves it out")
         container.lost_silently |= mishap in (Mishap.LOST, Mishap.FAILED)
         if container.id not in self._demands:

@@ -1,6 +1,7 @@
 """What a simulated host tells of itself, for expectations, pictures and the checker."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from nodesim.actions import (
     Action,
@@ -16,6 +17,8 @@ from nodesim.actions import (
 )
 from nodesim.host import Host
 from nodesim.kubelet import PodPhase
+from nodesim.observer import Mishap
+from nodesim.records import Phase
 from nodesim.report import Entry
 from nodesim.simulation import Simulation
 from nodesim.workload import ContainerSpec, PodSpec, Resources
@@ -31,6 +34,7 @@ def pod(name: str, cpu_m: int = 0, cores: str = "") -> PodSpec:
     return PodSpec(name, (ContainerSpec("c", resources),), annotations=annotations, grace_s=1.0)
 
 
+SHORT = ContainerSpec("c", life_s=0.5)
 PODS = Apply((pod("a", cores="1-2"), pod("i", 2000), pod("s")))
 
 
@@ -160,3 +164,17 @@ def test_owner_stays_an_owner_while_the_agent_is_away() -> None:
         assert not host.shares(owner.id)
 
     look_after(PODS, Wait(2.0), RestartAgent(3.0), Wait(1.0), at=look)
+
+
+def test_a_resize_that_meets_an_end_breaks_no_rule() -> None:
+    """The agent places nobody who has ended, though the runtime has not told of that yet."""
+    found: list[int] = []
+
+    def look(host: Host) -> None:
+        ended = next(one for one in host.runtime.containers if one.phase is Phase.EXITED)
+        host.mishap(ended, Mishap.LEFT_OUT)
+        found.append(len(host.checker.violations))
+
+    look_after(Apply((replace(pod("s"), containers=(SHORT,)),)), Wait(2.0), at=look)
+
+    assert found == [0]
