@@ -131,6 +131,9 @@ class Writer:
         if holding.phase is Phase.CREATED:
             # One that was told before may yet start on what it was told then.
             return one not in until_then.told
+        if until_then.told.get(one) == ledger.told[one]:
+            # A resize that leaves the cpus: the kernel cannot show whether it is done.
+            return False
         try:
             cpus = self._cpusets.read(holding.container.cgroup).cpus
         except (OSError, ValueError):

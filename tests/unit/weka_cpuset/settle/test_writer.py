@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from nri import messages
 from tests.unit.weka_cpuset.settle.test_settler import ALL, Kernel, remove, shared
 from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
 from weka_cpuset.engine import CpuSet, Rules, Settle
@@ -136,3 +137,23 @@ async def test_nobody_gets_cpus_that_an_owner_could_not_leave_yet(why: str) -> N
     assert told == []
     assert sorted(late) == ["bad", "log", "owner"]
     assert node.kernel.written == []
+
+
+@pytest.mark.asyncio
+async def test_nobody_grows_into_an_owner_whose_resize_may_not_have_been_answered() -> None:
+    """Its cpus stay the same, so the kernel cannot show whether the runtime has the reply."""
+    node = Node("web")
+    smaller = create("owner", 500).container.linux.resources
+    node.handlers.update_container(
+        messages.UpdateContainerRequest(
+            pod=node.owner.pod, container=node.owner.container, linux_resources=smaller
+        )
+    )
+    assert "owner" in node.handlers.ledger.shared
+    node.kernel.enforced["/kubepods/owner"] = node.owned
+    told, waiting, _ = node.settle()
+    assert told == []
+    assert "web" in waiting
+    node.in_flight.note_request()
+    told, _, _ = node.settle()
+    assert "web" in told
