@@ -25,9 +25,9 @@ VIEWERS_MAX = 32
 TICK_S = 0.25
 """A change is told after so many seconds at most, and all changes of that time together."""
 
-REST = 20
+REST = 100
 """After a change that took long to make, so many times as long nobody is told anything: on a large
-node in a storm at most a twentieth of a cpu is spent."""
+node in a storm at most a hundredth of the time is spent, so that few of its events meet that."""
 
 ALIVE_S = 15.0
 """A client that there is nothing to tell is told so after so many seconds: a comment."""
@@ -56,17 +56,26 @@ class _Viewer:
 
     Attributes:
         behind: Whether it needs the whole status next.
+        number: The number of the last whole status that it got.
         queue: The events that wait for it.
         wake: Is set when there is something for it.
     """
 
     def __init__(self) -> None:
         self.behind = True
+        self.number = 0
         self.queue: deque[bytes] = deque()
         self.wake = asyncio.Event()
 
-    def put(self, event: bytes) -> None:
-        """Queue an event; if there is no room, have the whole status sent instead."""
+    def put(self, number: int, event: bytes) -> None:
+        """Queue a change; if there is no room, have the whole status sent instead.
+
+        Args:
+            number: The number of the status that it leads to.
+            event: The event.
+        """
+        if number <= self.number:
+            return
         if not self.behind and len(self.queue) < QUEUED_MAX:
             self.queue.append(event)
         else:
@@ -133,7 +142,7 @@ class Events:
         latest = await self._snapshots.latest()
         if self._told is None:
             self._told = latest
-        viewer.behind = False
+        viewer.behind, viewer.number = False, self._told.status.number
         return _event("status", self._told.status.number, self._told.body)
 
     async def _tell_again_and_again(self) -> None:
@@ -162,9 +171,11 @@ class Events:
         change = change_between(before, after, self._journal)
         if change is None:
             return
-        event = _event("change", after.status.number, msgspec.json.encode(change))
-        for viewer in self._viewers:
-            viewer.put(event)
+        number = after.status.number
+        event = _event("change", number, msgspec.json.encode(change))
+        for viewer in tuple(self._viewers):
+            viewer.put(number, event)
+            await asyncio.sleep(0)  # a turn for the runtime's events between two writes
 
 
 def change_between(before: Snapshot, after: Snapshot, journal: Journal) -> Change | None:
