@@ -143,7 +143,7 @@ async def test_nobody_gets_cpus_that_an_owner_could_not_leave_yet(why: str) -> N
 async def test_nobody_grows_into_an_owner_whose_resize_may_not_have_been_answered() -> None:
     """Its cpus stay the same, so the kernel cannot show whether the runtime has the reply."""
     node = Node("web")
-    node.handlers.growth_per_reply = 0
+    node.owner.pod.annotations["weka.io/forbid-core-ids"] = str(ALL - node.owned)
     smaller = create("owner", 500).container.linux.resources
     node.handlers.update_container(
         messages.UpdateContainerRequest(
