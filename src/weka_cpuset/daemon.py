@@ -34,6 +34,7 @@ from weka_cpuset.settings import NriSettings, Settings
 from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.settler import Settler
 from weka_cpuset.systemd import Notifier
+from weka_cpuset.together import end_all
 from weka_cpuset.uevents import OpenSocket, no_socket, open_socket
 from weka_cpuset.uptime import Uptime
 from weka_cpuset.usable import Ground, Usable
@@ -392,12 +393,9 @@ class Agent:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            ends = await asyncio.gather(*tasks, return_exceptions=True)
-        for end in ends:
-            if isinstance(end, Exception):
-                raise end
+            failed = await end_all(tasks)
+        if failed:
+            raise failed[0]
 
 
 async def serve(
@@ -428,13 +426,9 @@ async def serve(
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         notifier.stopping()
     finally:
-        tasks = (working, collecting, feeding, stopping, showing)
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ends:
-        if isinstance(end, Exception):
-            raise end
+        failed = await end_all((working, collecting, feeding, stopping, showing))
+    if failed:
+        raise failed[0]
     log.info("Stopped as asked")
 
 

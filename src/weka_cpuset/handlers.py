@@ -203,7 +203,7 @@ class Handlers:
         if reads_kernel:
             self.on_urgent()
         else:
-            self.on_told([one.container_id for one in rebuilt.updates], self.ledger)
+            self.on_told([one.container_id for one in rebuilt.updates], before)
         self.on_unsettled()
         for notice in rebuilt.notices:
             self._warn("Synchronize", notice)

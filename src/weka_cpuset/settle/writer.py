@@ -81,7 +81,6 @@ class Writer:
         after, done = self._handlers.ledger, Written()
         flying, stuck = self._flying(before, after), Stuck(before, after)
         untried: list[str] = []
-        reason: Exception = RuntimeError("nothing has failed")
         for position, update in enumerate(updates):
             one = update.container_id
             if self._in_flight.has(one) or flying.keeps(update):
@@ -89,7 +88,8 @@ class Writer:
                 flying.add(one)
                 continue
             if stuck.keeps(update):
-                done.failed[one] = reason
+                # It waits for one that failed, and shares its reason.
+                done.failed[one] = next(reversed(done.failed.values()))
                 stuck.add(one)
                 untried.append(one)
                 continue
@@ -100,7 +100,7 @@ class Writer:
             except FileNotFoundError:
                 done.gone.append(one)
             except Exception as error:  # noqa: BLE001  # whatever it was, a reply carries it
-                done.failed[one] = reason = error
+                done.failed[one] = error
                 stuck.add(one)
                 if _is_closed(error):
                     done.closed = error

@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 import h11
 
+from weka_cpuset.together import end_all
 from weka_cpuset.web.message import Request, Response, plain
 
 HEAD_MAX = 8 << 10
@@ -102,12 +103,9 @@ async def _unless_gone(reader: asyncio.StreamReader, writing: Coroutine[None, No
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ends:
-        if isinstance(end, Exception):
-            raise end
+        failed = await end_all(tasks)
+    if failed:
+        raise failed[0]
 
 
 async def _write(wire: h11.Connection, writer: asyncio.StreamWriter, response: Response) -> None:

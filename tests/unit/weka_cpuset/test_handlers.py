@@ -145,6 +145,20 @@ def test_events_about_nothing_known_are_no_error(handlers: Handlers, event: Even
     handlers.ledger.check()
 
 
+def test_until_a_report_is_answered_containers_have_what_the_ledger_before_it_says() -> None:
+    """Settling keeps others off the cpus that those may still be on."""
+    handlers = Handlers(EIGHT, Rules(), dry_run=False)
+    request = create("shared", 100)
+    start(handlers, request)
+    before, told = handlers.ledger, []
+    handlers.on_told = lambda ids, until_then: told.append((list(ids), until_then))
+    request.container.state = messages.ContainerState.CONTAINER_RUNNING
+    request.container.linux.resources.cpu.cpus = "0-1"
+    updates = handlers.synchronize([request.pod], [request.container])
+    assert [one.container_id for one in updates] == ["shared"]
+    assert told == [(["shared"], before)]
+
+
 def test_dry_run_doubts_nobody_after_a_restart() -> None:
     """Nobody reads the kernel in a dry run, so what is on record is all that is known."""
     handlers = Handlers(EIGHT, Rules(), dry_run=True)
