@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.containerd_config import Series
 from tests.e2e.packages import PackageError
 from tests.vm import debian, image, product
+from tests.vm.evidence import EVIDENCE
 from tests.vm.image import Image
 from tests.vm.machine import Machine
 from tests.vm.node import Agent, Runtime, VmKubelet
@@ -19,8 +20,6 @@ from tests.vm.truth import Seen, Truth
 
 MACHINE = pytest.StashKey[Machine]()
 SEEN = pytest.StashKey[list[Seen]]()
-EVIDENCE = pytest.StashKey[list[str]]()
-"""What the acceptance test said, for the end of the report."""
 ARCHITECTURE = "x86_64"
 HERE = Path(__file__).parent
 TEST_TIMEOUT_S = 600

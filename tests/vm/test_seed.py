@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tests.e2e import images
-from tests.vm.conftest import EVIDENCE, VmNode
+from tests.vm.conftest import VmNode
+from tests.vm.evidence import EVIDENCE
 from tests.vm.node import LOG
 
 ROUNDS = 3
