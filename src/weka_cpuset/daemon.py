@@ -37,7 +37,7 @@ from weka_cpuset.systemd import Notifier
 from weka_cpuset.together import end_all
 from weka_cpuset.uevents import OpenSocket, no_socket, open_socket
 from weka_cpuset.uptime import Uptime
-from weka_cpuset.usable import Ground, Usable
+from weka_cpuset.usable import Usable, UsableReader
 
 log = logging.getLogger(__name__)
 
@@ -135,8 +135,8 @@ class Host:
     def real(cls, settings: Settings) -> "Host":
         """Return the host that the settings point to."""
         tree = CpusetTree(settings.cgroups)
-        ground = Ground(settings.sysfs, tree)
-        return cls(ground.topology, ground.read, tree, tree.containers, open_events=open_socket)
+        usable = UsableReader(settings.sysfs, tree)
+        return cls(usable.topology, usable.read, tree, tree.containers, open_events=open_socket)
 
 
 class Supervisor:

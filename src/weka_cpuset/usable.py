@@ -21,7 +21,7 @@ class Usable:
     memory: CpuSet
 
 
-class Ground:
+class UsableReader:
     """Reads what pods can use.
 
     A cpu outside of what the cgroup of all pods has cannot be used by any container, whatever
