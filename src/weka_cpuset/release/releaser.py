@@ -33,7 +33,7 @@ class Narrow:
         id: Its id.
         name: Its pod and its own name, for people.
         cgroup: Its cgroup path as the runtime reports it.
-        cpus: What the runtime has recorded for it.
+        cpus: What the runtime has recorded for it, or what the kernel has if that is less.
     """
 
     id: str
@@ -75,19 +75,16 @@ class Releaser:
     ) -> Sequence[messages.ContainerUpdate]:
         """Find all containers with a cpuset, and answer that they may run everywhere."""
         names = {pod.id: f"{pod.namespace}/{pod.name}" for pod in pods}
+        kept = ((one, self._kept_to(one)) for one in containers if one.state in _LIVE)
         self.narrow = tuple(
             Narrow(
                 one.id,
                 f"{names.get(one.pod_sandbox_id, one.pod_sandbox_id)}/{one.name}",
                 one.linux.cgroups_path,
-                one.linux.resources.cpu.cpus,
+                cpus,
             )
-            for one in containers
-            if one.state in _LIVE
-            and (
-                self._is_narrow(one.linux.resources.cpu)
-                or _is_seen_narrow(one.linux.cgroups_path, self._cpusets, self._cpus)
-            )
+            for one, cpus in kept
+            if cpus is not None
         )
         if not self._write:
             return ()
@@ -128,6 +125,17 @@ class Releaser:
         if method == SYNCHRONIZE:
             self.answered_report.set()
 
+    def _kept_to(self, container: messages.Container) -> str | None:
+        """Return the cpus to which the record, or else the kernel, keeps one; None: to none."""
+        cpu = container.linux.resources.cpu
+        if self._is_narrow(cpu):
+            return cpu.cpus
+        try:
+            seen = self._cpusets.read(container.linux.cgroups_path).cpus
+        except (OSError, ValueError):
+            return None
+        return str(seen) if _leaves_out(seen, self._cpus) else None
+
     def _is_narrow(self, cpu: messages.LinuxCPU) -> bool:
         """Tell whether a recorded cpuset is another than the whole machine."""
         return not (
@@ -164,14 +172,6 @@ async def wait_until_wide(
         await asyncio.sleep(LOOK_S)
         left = tuple(one for one in left if _is_held(one, cpusets, whole))
     return left
-
-
-def _is_seen_narrow(cgroup: str, cpusets: Cpusets, whole: CpuSet) -> bool:
-    """Tell whether the kernel is seen to keep a container off some cpus."""
-    try:
-        return _leaves_out(cpusets.read(cgroup).cpus, whole)
-    except (OSError, ValueError):
-        return False
 
 
 def _is_held(container: Narrow, cpusets: Cpusets, whole: CpuSet) -> bool:

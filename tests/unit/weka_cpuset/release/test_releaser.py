@@ -65,6 +65,7 @@ def test_container_that_only_the_kernel_holds_is_freed_too() -> None:
     updates = releaser.synchronize([POD], REPORT)
 
     assert {update.container_id for update in updates} == NARROW | {"untouched"}
+    assert [one.cpus for one in releaser.narrow if one.id == "untouched"] == ["0-3"]
 
 
 def test_without_write_they_are_only_found() -> None:
