@@ -7,6 +7,7 @@ from bench import (
     fragmentation,
     handler,
     latency,
+    page,
     placement,
     receive,
     record,
@@ -25,3 +26,4 @@ executable.report()
 containerd.report()
 latency.report()
 web.report()
+page.report()

@@ -171,6 +171,14 @@ class Handlers:
         )
         self.on_unsettled()
 
+    def doubt_kernel(self) -> None:
+        """Have it read what the kernel gives each container; settling mends what is wrong.
+
+        A cpu that went offline is taken out of cgroups, and may not be put back with it.
+        """
+        self.unverified = True
+        self.on_unsettled()
+
     def configure(self, request: messages.ConfigureRequest) -> int:
         """Learn the runtime's deadline; return the event mask."""
         # In milliseconds; not told before NRI 0.7.

@@ -60,14 +60,18 @@ class Hotplug:
         changed = asyncio.Event()
         with heard(self._open_socket, changed.set):
             while True:
-                await self._pause(changed)
+                told = await self._pause(changed)
                 try:
-                    await self.look()
+                    await self.look(told=told)
                 except Exception as error:  # noqa: BLE001  # whatever it was, the agent works on
                     self._report(error)
 
-    async def look(self) -> None:
+    async def look(self, *, told: bool = False) -> None:
         """Compare what can be used with the ledger's machine, and bring the ledger to a new one.
+
+        Args:
+            told: Whether the kernel has told of a change. A cpu that is back already leaves
+                nothing to be seen but what the kernel did to its containers meanwhile.
 
         Raises:
             TopologyUnreadable: The kernel's lists cannot be read.
@@ -77,19 +81,23 @@ class Hotplug:
             # The files are read one after the other; cpus may have changed meanwhile.
             if Usable(topology.online, topology.memory) != self._known():
                 self._handlers.rehome(topology)
+        elif told:
+            self._handlers.doubt_kernel()
         self._problem = ""
 
     def _known(self) -> Usable:
         topology = self._handlers.ledger.topology
         return Usable(topology.online, topology.memory)
 
-    async def _pause(self, changed: asyncio.Event) -> None:
-        """Wait until it is time to look, or the kernel has told of a change."""
+    async def _pause(self, changed: asyncio.Event) -> bool:
+        """Wait until it is time to look; tell whether the kernel has told of a change."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_S):
                 await changed.wait()
                 await asyncio.sleep(BURST_S)
+        told = changed.is_set()
         changed.clear()
+        return told
 
     def _report(self, error: Exception) -> None:
         """Log a problem when it is news."""

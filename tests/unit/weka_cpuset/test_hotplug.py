@@ -136,6 +136,25 @@ async def test_kernels_word_is_looked_at_at_once(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.asyncio
+async def test_cpu_that_is_back_at_once_has_every_container_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is online as before, but containers may be without it, or on their parent's cpus."""
+    monkeypatch.setattr(hotplug, "LOOK_S", 3600.0)
+    ours, kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    handlers, sysfs = Handlers(EIGHT, Rules(), dry_run=False), Sysfs()
+    woken = asyncio.Event()
+    handlers.on_unsettled = woken.set
+    with kernels, watched(handlers, sysfs, lambda: ours):
+        await asyncio.sleep(0)
+        for word in (b"offline", b"online"):
+            kernels.send(word + b"@/devices/system/cpu/cpu7\0SUBSYSTEM=cpu\0")
+        await woken.wait()
+    assert handlers.unverified
+    assert sysfs.readings == 0
+
+
+@pytest.mark.asyncio
 @pytest.mark.looptime
 async def test_whole_topology_is_read_only_after_a_change() -> None:
     """An hour without hotplug costs one small file each second, no more."""
