@@ -73,7 +73,7 @@ class EventFeed:
         self.count(event, sandbox.spec.key if container is None else container.label)
         if subject.id not in self._inventory.told:
             return
-        if self._faults.strikes(FaultKind.SWAP, event.name, sandbox.spec.key):
+        if self._faults and self._faults.strikes(FaultKind.SWAP, event.name, sandbox.spec.key):
             self._swapped.append((event, sandbox, container))
             return
         async with self._there().turn():

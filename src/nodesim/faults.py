@@ -20,6 +20,10 @@ class Faults:
         self._on_strike = on_strike
         self._armed: dict[FaultKind, list[tuple[Fault, int]]] = {}
 
+    def __bool__(self) -> bool:
+        """Tell whether any fault is armed."""
+        return any(self._armed.values())
+
     def arm(self, fault: Fault) -> None:
         """Let a fault wait for its opportunity."""
         self._armed.setdefault(fault.kind, []).append((fault, fault.count))

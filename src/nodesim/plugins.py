@@ -8,6 +8,7 @@ order, dead-locks included.
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from google.protobuf.message import Message
 
 import nri
 from nodesim import clock
-from nodesim.actions import Fault, FaultKind
+from nodesim.actions import FaultKind
 from nodesim.faults import Faults
 from nodesim.locks import ReadWriteLock
 from nodesim.runtimes import RuntimeKind
@@ -320,18 +321,7 @@ class Plugins:
         subject: str,
         send: Callable[[nri.PluginLink], Awaitable[_R]],
     ) -> list[_R]:
-        strikes = self._strikes_on(peer)
-        times = 2 if strikes(FaultKind.DUPLICATE, event.name, subject) else 1
-        if strikes(FaultKind.CUT_BEFORE, event.name, subject):
-            peer.cut()
-        if strikes(FaultKind.HALF_FRAME, event.name, subject):
-            with contextlib.suppress(OSError):
-                peer.raw.send(HALF_A_FRAME)
-            peer.cut()
-        if strikes(FaultKind.DELAY, event.name, subject):
-            peer.link.hold()
-        if strikes(FaultKind.CUT, event.name, subject):
-            asyncio.get_running_loop().call_soon(peer.cut)
+        times = self._strike(peer, event, subject) if self._may_strike(peer) else 1
         try:
             self.delivered += times
             return [await send(peer.link) for _ in range(times)]
@@ -341,9 +331,25 @@ class Plugins:
             self._drop(peer, str(lost))
             return []
 
-    def _strikes_on(self, peer: _Peer) -> Callable[[FaultKind, str, str], Fault | None]:
-        """Return what tells whether a fault strikes: only the placer is struck."""
-        return self._faults.strikes if self._behind.placer in (None, peer.name) else _spare
+    def _may_strike(self, peer: _Peer) -> bool:
+        """Tell whether faults wait, and may strike this plugin: only the placer is struck."""
+        return bool(self._faults) and self._behind.placer in (None, peer.name)
+
+    def _strike(self, peer: _Peer, event: Event, subject: str) -> int:
+        """Let faults strike that wait for this event; return how often it is to be told."""
+        strikes = functools.partial(self._faults.strikes, event=event.name, subject=subject)
+        times = 2 if strikes(FaultKind.DUPLICATE) else 1
+        if strikes(FaultKind.CUT_BEFORE):
+            peer.cut()
+        if strikes(FaultKind.HALF_FRAME):
+            with contextlib.suppress(OSError):
+                peer.raw.send(HALF_A_FRAME)
+            peer.cut()
+        if strikes(FaultKind.DELAY):
+            peer.link.hold()
+        if strikes(FaultKind.CUT):
+            asyncio.get_running_loop().call_soon(peer.cut)
+        return times
 
     def _drop(self, peer: _Peer, reason: str) -> None:
         if peer in self._peers:
@@ -386,7 +392,9 @@ class Plugins:
         self._spawn(self._watch(peer), "watch a plugin")
 
     def _strike_synchronization(self, peer: _Peer) -> None:
-        strikes = self._strikes_on(peer)
+        if not self._may_strike(peer):
+            return
+        strikes = self._faults.strikes
         if strikes(FaultKind.DELAY, "SYNCHRONIZE", peer.name):
             peer.link.hold()
         if strikes(FaultKind.CUT, "SYNCHRONIZE", peer.name):
@@ -409,8 +417,3 @@ class Plugins:
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
         return task
-
-
-def _spare(kind: FaultKind, event: str, subject: str) -> Fault | None:  # noqa: ARG001  # none strikes
-    """Strike nobody."""
-    return None

@@ -29,37 +29,31 @@ class Buffer:
         """Bytes kept so far."""
         return len(self._held)
 
-    def feed(self, data: memoryview) -> memoryview:
-        """Keeps what belongs to the unit.
+    def collect(self, data: memoryview) -> tuple[bytes | None, memoryview]:
+        """Keeps what belongs to the unit; a complete one is taken out, and the next one begins.
 
         Args:
             data: The next piece of the stream.
 
         Returns:
-            The rest of the piece, empty if all of it was kept.
+            The unit, or None as long as it is not complete; and the rest of the piece.
         """
+        size = self._size
+        if not self._held and len(data) >= size:
+            return bytes(data[:size]), data[size:]
         missing = self.missing
         self._held += data[:missing]
-        return data[missing:]
+        if len(data) < missing:
+            return None, data[missing:]
+        unit, self._held = bytes(self._held), bytearray()
+        return unit, data[missing:]
 
-    def take(self, next_size: int) -> bytes:
-        """Takes the complete unit out and starts the next one.
+    def expect(self, size: int) -> None:
+        """Says how large the next unit is.
 
         Args:
-            next_size: Bytes of the next unit; the caller has compared it with its limit.
-
-        Returns:
-            The unit.
+            size: Its bytes; the caller has compared it with its limit.
         """
-        if self.missing:
-            raise AssertionError("the unit is taken only when it is complete")
-        unit = bytes(self._held)
-        self._held = bytearray()
-        self._size = next_size
-        return unit
-
-    def resize(self, size: int) -> None:
-        """Changes the size of a unit of which nothing is kept yet."""
         if self._held:
             raise AssertionError("the size is known before the first byte is kept")
         self._size = size

@@ -116,10 +116,14 @@ class Connection(asyncio.Protocol):
         answer: asyncio.Future[Message] = self._loop.create_future()
         self._calls[stream_id] = answer
         self._flush()
+        late = None
+        if timeout_s is not None:
+            late = self._loop.call_later(timeout_s, _time_out, answer)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await answer
+            return await answer
         finally:
+            if late is not None:
+                late.cancel()
             self._calls.pop(stream_id, None)
             self._session.abandon(stream_id)
 
@@ -189,11 +193,14 @@ class Connection(asyncio.Protocol):
         self._take_events()
         if self._turn is None:
             self._work()
+        else:
+            self._flush()
 
     def eof_received(self) -> bool | None:
         """Ends the session; the transport closes itself."""
         self._session.receive_eof()
         self._take_events()
+        self._flush()
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -208,7 +215,6 @@ class Connection(asyncio.Protocol):
     def _take_events(self) -> None:
         for event in self._session.events_received():
             self._dispatch(event)
-        self._flush()
 
     def _dispatch(self, event: SessionEvent) -> None:
         match event:
@@ -319,3 +325,8 @@ class Connection(asyncio.Protocol):
 
     def _lost(self) -> NriError:
         return self._reason or ConnectionLost("closed from this side")
+
+
+def _time_out(answer: asyncio.Future[Message]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())

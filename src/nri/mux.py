@@ -166,9 +166,8 @@ class MuxReader:
                 self._left -= len(piece)
                 yield self._channel, piece
                 continue
-            data = self._header.feed(data)
-            if not self._header.missing:
-                header = self._header.take(HEADER_BYTES)
+            header, data = self._header.collect(data)
+            if header is not None:
                 self._channel, self._left = parse_header(header, self._max_frame_bytes)
 
     def feed_eof(self) -> None:

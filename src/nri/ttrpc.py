@@ -84,34 +84,41 @@ class MessageReader:
         """
         while data:
             if self._skip:
-                size = min(self._skip, len(data))
-                self._skip -= size
-                data = data[size:]
-            else:
-                data = self._buffer.feed(data)
-            yield from self._complete()
+                data = self._pass_over(data)
+                if not self._skip:
+                    yield self._end(None)
+                continue
+            unit, data = self._buffer.collect(data)
+            if unit is None:
+                return
+            if self._header is not None:
+                yield self._end(unit)
+            elif not self._begin(Header.parse(unit)):
+                yield self._end(b"")
 
-    def _complete(self) -> Iterator[Message]:
-        if self._header is None and not self._buffer.missing:
-            self._begin(Header.parse(self._buffer.take(HEADER_BYTES)))
-        header = self._header
-        if header is None or self._skip or self._buffer.missing:
-            return
-        if header.length > self._max_message_bytes:
-            body = None
-            self._buffer.resize(HEADER_BYTES)
-        else:
-            body = self._buffer.take(HEADER_BYTES)
-        self._header = None
-        yield Message(header, body)
-
-    def _begin(self, header: Header) -> None:
+    def _begin(self, header: Header) -> int:
+        """Begins a message; returns the bytes of its body."""
         if header.length > self._max_skipped_bytes:
             raise MessageTooLarge(header.length, self._max_skipped_bytes)
-        too_large = header.length > self._max_message_bytes
         self._header = header
-        self._skip = header.length if too_large else 0
-        self._buffer.resize(0 if too_large else header.length)
+        if header.length > self._max_message_bytes:
+            self._skip = header.length
+        else:
+            self._buffer.expect(header.length)
+        return header.length
+
+    def _pass_over(self, data: memoryview) -> memoryview:
+        """Skips what belongs to a body that is too large; returns the rest."""
+        size = min(self._skip, len(data))
+        self._skip -= size
+        return data[size:]
+
+    def _end(self, body: bytes | None) -> Message:
+        header, self._header = self._header, None
+        if header is None:
+            raise AssertionError("a message ends after it has begun")
+        self._buffer.expect(HEADER_BYTES)
+        return Message(header, body)
 
 
 @dataclass(frozen=True, slots=True)
