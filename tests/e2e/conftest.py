@@ -29,6 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=[series.value for series in Series],
         help="run the end-to-end tests with this release series only (default: with all)",
     )
+    group.addoption(
+        "--stress-rounds",
+        type=int,
+        default=3,
+        help="rounds of forced deletion in the acceptance test (default: %(default)s)",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
