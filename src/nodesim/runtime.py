@@ -432,9 +432,6 @@ class Runtime:
             raise RuntimeAway
         task = asyncio.create_task(self._lock(self._plugins, work))
         self._tasks[task] = None
-        task.add_done_callback(self._tasks.pop)
-        # A task that is cancelled before its first step never comes to its work.
-        task.add_done_callback(lambda _: work.close())
         try:
             return await task
         except asyncio.CancelledError:
@@ -442,6 +439,10 @@ class Runtime:
             if caller is not None and caller.cancelling():
                 raise
             raise RuntimeAway from None
+        finally:
+            # A caller that is cancelled has waited for the task's end all the same.
+            self._tasks.pop(task, None)
+            work.close()  # a task that is cancelled before its first step never comes to it
 
     async def _lock(self, plugins: Plugins, work: Coroutine[Any, Any, _R]) -> _R:
         async with plugins.calling():
