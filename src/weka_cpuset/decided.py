@@ -8,10 +8,38 @@ who shows them turns them into text.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from weka_cpuset.engine import CpuSet, Decision, Ledger, Move, Notice, Outcome, Rebuilt
+from weka_cpuset.engine import (
+    CpuSet,
+    Create,
+    Decision,
+    Event,
+    Holding,
+    Ledger,
+    Move,
+    Notice,
+    Outcome,
+    PodFacts,
+    Rebuilt,
+    Update,
+    label_of,
+)
 
 REBUILT = "rebuilt"
 """The outcome where the whole ledger was made anew; the others are those of the engine."""
+
+
+class PodName(NamedTuple):
+    """What Kubernetes knows a pod by.
+
+    Attributes:
+        namespace: Its namespace.
+        name: Its name.
+        uid: Tells it from another one that had the same name.
+    """
+
+    namespace: str
+    name: str
+    uid: str
 
 
 class Moved(NamedTuple):
@@ -22,12 +50,14 @@ class Moved(NamedTuple):
         container: Its name for people.
         before: Its cpus up to now.
         after: Its cpus from now on.
+        pod: Its pod, if that is known.
     """
 
     id: str
     container: str
     before: CpuSet
     after: CpuSet
+    pod: PodName | None = None
 
 
 class Decided(NamedTuple):
@@ -38,7 +68,8 @@ class Decided(NamedTuple):
         outcome: What became of it: a value of `Outcome`, or `REBUILT`.
         id: The id of the container, or of the pod, that it was about; may be empty.
         container: The container's name for people; empty if it is about none.
-        kind: The container's class, as text; empty if it is about none.
+        kind: The container's class, as text; empty if it has none: it was refused, or it is about
+            none.
         before: The container's cpus before; of the machine, if its cpus are what changed.
         after: The cpus after.
         moves: Containers that were given other cpus.
@@ -48,6 +79,7 @@ class Decided(NamedTuple):
         pool: The pool after it.
         took_us: How long it took, in microseconds.
         notices: What was odd.
+        pod: The container's pod; only where it was refused something, or others were moved for it.
     """
 
     event: str
@@ -64,6 +96,7 @@ class Decided(NamedTuple):
     pool: CpuSet = CpuSet.EMPTY
     took_us: int = 0
     notices: tuple[Notice, ...] = ()
+    pod: PodName | None = None
 
     @property
     def is_news(self) -> bool:
@@ -81,8 +114,9 @@ class Decided(NamedTuple):
         """Return the fields of its log line, in the order they are shown."""
         fields: dict[str, object] = {"event": self.event, "id": self.id}
         if self.container:
-            fields |= {"container": self.container, "class": self.kind}
-            fields |= {"before": self.before, "after": self.after}
+            fields["container"] = self.container
+        if self.kind:
+            fields |= {"class": self.kind, "before": self.before, "after": self.after}
         if self.moves:
             fields["moves"] = ", ".join(
                 f"{one.id}: {one.before} to {one.after}" for one in self.moves
@@ -133,7 +167,21 @@ def decided_on(
         after.pool,
         took_us,
         decision.notices,
+        _pod_name(known.pod) if known is not None and (refusal or decision.moves) else None,
     )
+
+
+def with_asker(decided: Decided, event: Event) -> Decided:
+    """Return it with the name of the container that was refused, which no ledger has ever had.
+
+    Args:
+        decided: What a decision has changed.
+        event: What was decided.
+    """
+    if decided.refusal and not decided.container and isinstance(event, Create | Update):
+        container = label_of(event.pod, event.container)
+        return decided._replace(container=container, pod=_pod_name(event.pod))
+    return decided
 
 
 def rebuilt_on(
@@ -177,12 +225,15 @@ def placed_late(before: Ledger, decision: Decision) -> Iterable[Decided]:
 
 
 def _moved(moves: Iterable[Move], ledger: Ledger) -> tuple[Moved, ...]:
-    return tuple(
-        Moved(one.container_id, _label(ledger, one.container_id), one.before, one.after)
-        for one in moves
-    )
+    return tuple(_moved_one(one, ledger.holding(one.container_id)) for one in moves)
 
 
-def _label(ledger: Ledger, container_id: str) -> str:
-    holding = ledger.holding(container_id)
-    return holding.label if holding is not None else container_id
+def _moved_one(one: Move, holding: Holding | None) -> Moved:
+    if holding is None:
+        return Moved(one.container_id, one.container_id, one.before, one.after)
+    pod = _pod_name(holding.pod)
+    return Moved(one.container_id, holding.label, one.before, one.after, pod)
+
+
+def _pod_name(pod: PodFacts | None) -> PodName | None:
+    return PodName(pod.namespace, pod.name, pod.uid) if pod is not None else None

@@ -18,7 +18,7 @@ from typing import overload
 import nri
 from nri import Event, messages
 from weka_cpuset import decision_log, translate
-from weka_cpuset.decided import Decided, decided_on, placed_late, rebuilt_on
+from weka_cpuset.decided import Decided, decided_on, placed_late, rebuilt_on, with_asker
 from weka_cpuset.engine import (
     CpuSet,
     CpusetUpdate,
@@ -419,6 +419,7 @@ class Handlers:
             self._warn(name, notice)
         self._decided_us, self._updates = _us_since(started_ns), len(decision.updates)
         decided = decided_on(name, subject, before, decision, self._decided_us)
+        decided = with_asker(decided, event)
         decision_log.write(decided)
         self.on_decided(decided)
         if decision.refusal is not None and not self._dry_run:

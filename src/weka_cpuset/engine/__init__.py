@@ -64,7 +64,7 @@ from weka_cpuset.engine.events import (
     Update,
 )
 from weka_cpuset.engine.explain import CpuExplanation, Explanation, explain, explain_cpu
-from weka_cpuset.engine.ledger import Holding, Ledger, Reported, Rules
+from weka_cpuset.engine.ledger import Holding, Ledger, Reported, Rules, label_of
 from weka_cpuset.engine.order import CpusetUpdate, Step
 from weka_cpuset.engine.pick import pick
 from weka_cpuset.engine.preference import NO_PREFERENCE, Llc, Numa, Preference, Smt
@@ -159,6 +159,7 @@ __all__ = [
     "decide",
     "explain",
     "explain_cpu",
+    "label_of",
     "pick",
     "reads_annotation",
     "reasons",

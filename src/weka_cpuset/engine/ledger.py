@@ -107,9 +107,7 @@ class Holding:
     @property
     def label(self) -> str:
         """A name for people: namespace/pod/container, as far as known."""
-        pod = self.pod
-        owner = f"{pod.namespace}/{pod.name}" if pod and pod.name else self.container.pod_id
-        return f"{owner}/{self.container.name}"
+        return label_of(self.pod, self.container)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +241,12 @@ class Ledger:
 def family_of(pod: PodFacts | None, container: ContainerFacts) -> str:
     """Give the key that all attempts of a pod's containers share."""
     return pod.uid if pod is not None and pod.uid else container.pod_id
+
+
+def label_of(pod: PodFacts | None, container: ContainerFacts) -> str:
+    """Name a container for people: namespace/pod/container, as far as known."""
+    owner = f"{pod.namespace}/{pod.name}" if pod is not None and pod.name else container.pod_id
+    return f"{owner}/{container.name}"
 
 
 def recorded_cpus(container: ContainerFacts, topology: Topology) -> CpuSet:

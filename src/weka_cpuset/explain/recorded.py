@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Iterable, Iterator
 
-from weka_cpuset.decided import Decided, decided_on, placed_late, rebuilt_on
+from weka_cpuset.decided import Decided, decided_on, placed_late, rebuilt_on, with_asker
 from weka_cpuset.engine import (
     Create,
     Dead,
@@ -90,7 +90,7 @@ def _changed(before: Ledger, question: Question, answer: Decision | Rebuilt) -> 
         yield rebuilt_on(event, before, answer, 0, of_machine=of_machine)
     elif isinstance(question, Happened):
         for name, subject in _subjects(question.event):
-            yield decided_on(name, subject, before, answer)
+            yield with_asker(decided_on(name, subject, before, answer), question.event)
         yield from placed_late(before, answer)
 
 

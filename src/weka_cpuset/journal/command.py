@@ -163,7 +163,7 @@ def text_of(line: Line) -> str:
     moment = datetime.datetime.fromtimestamp(line.at, tz=datetime.UTC).astimezone()
     parts = [f"{moment:%Y-%m-%d %H:%M:%S} {line.event}: {line.outcome}"]
     if line.container:
-        parts[0] += f" {line.container} ({line.kind})"
+        parts[0] += f" {line.container}" + (f" ({line.kind})" if line.kind else "")
     if line.before != line.after:
         parts[0] += f" {line.before or 'none'} to {line.after or 'none'}"
     parts += [f"moved {one.container} {one.before} to {one.after}" for one in line.moves]

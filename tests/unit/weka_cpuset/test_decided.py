@@ -3,7 +3,7 @@
 import pytest
 
 import nri
-from nri import Event
+from nri import Event, messages
 from tests.requests import EIGHT, create, start, stop
 from weka_cpuset.decided import REBUILT, Decided
 from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Rules, Settle, Topology
@@ -54,6 +54,41 @@ def test_refusal_is_told_with_its_type_and_its_words(
     (one,) = told
     assert ("NotEnoughCpus", str(refused.value)) == (one.refusal, one.reason)
     assert one.is_news
+
+
+def test_refusal_names_the_container_that_no_ledger_has_ever_had(
+    handlers: Handlers, told: list[Decided]
+) -> None:
+    with pytest.raises(nri.Refusal):
+        handlers.create_container(create("large", 99_000))
+    (one,) = told
+    assert ("default/large/main", "") == (one.container, one.kind)
+    assert ("default", "large", "uid-large") == one.pod
+    assert "default/large/main" == one.fields()["container"]
+    assert "class" not in one.fields()
+
+
+def test_refused_resize_names_the_pod(handlers: Handlers, told: list[Decided]) -> None:
+    start(handlers, create("own", 2000))
+    larger = create("own", 99_000).container
+    with pytest.raises(nri.Refusal):
+        handlers.update_container(
+            messages.UpdateContainerRequest(
+                container=larger, linux_resources=larger.linux.resources
+            )
+        )
+    assert ("default", "own", "uid-own") == told[-1].pod
+    assert told[-1].before == told[-1].after
+
+
+def test_pods_are_named_where_containers_are_moved(handlers: Handlers, told: list[Decided]) -> None:
+    """Both: the one that had to go, and the one that it had to go for. Elsewhere nobody asks."""
+    cpus = start(handlers, create("own", 2000))
+    assert told[0].pod is None
+    start(handlers, create("named", 100, {CORES_ANNOTATION: str(cpus)}))
+    assert ("default", "named", "uid-named") == told[-2].pod
+    (move,) = told[-2].moves
+    assert ("default", "own", "uid-own") == move.pod
 
 
 def test_second_end_of_a_container_is_no_news(handlers: Handlers, told: list[Decided]) -> None:
