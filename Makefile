@@ -17,7 +17,7 @@ setup: .venv/.ready ## Install what is needed into .venv
 demo: setup ## See the agent place pods on a 32-cpu machine, without a cluster
 	$(BIN)/python -m nodesim.demo
 
-test: lint unit property integration simulation browser e2e ## Run every tier but those of the virtual node
+test: lint unit property integration simulation browser e2e vm-quick ## Run every tier
 
 lint: setup ## Style, types, import contracts, generated files
 	$(BIN)/ruff format --check .
