@@ -1,8 +1,9 @@
 """Generates what follows from the chart and the settings' table.
 
-That is: the part of `values.schema.json` about settings, the reference page of the values, and
-the plain manifests. Run `python tools/generate_chart.py` after a change, or with `--check` to find
-out whether the committed files are what is generated now.
+That is: the part of `values.schema.json` about settings, the reference page of the values, the
+plain manifests, and the chart's copies of the alert rules and the dashboard: a chart can use only
+files that are in its own folder. Run `python tools/generate_chart.py` after a change, or with
+`--check` to find out whether the committed files are what is generated now.
 """
 
 import enum
@@ -26,6 +27,10 @@ CHART: Final = ROOT / "deploy" / "helm" / "weka-nri-cpuset"
 SCHEMA: Final = CHART / "values.schema.json"
 PAGE: Final = ROOT / "docs" / "reference" / "chart-values.md"
 MANIFESTS: Final = ROOT / "deploy" / "manifests"
+COPIED: Final = (
+    ROOT / "deploy" / "prometheus" / "alerts.yaml",
+    ROOT / "deploy" / "grafana" / "weka-cpuset.json",
+)
 NAME: Final = "weka-nri-cpuset"
 NAMESPACE: Final = "kube-system"
 
@@ -188,9 +193,14 @@ def _plain(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def copies() -> dict[Path, str]:
+    """Return the chart's copies of files that are of use without it too, by path."""
+    return {CHART / "files" / path.name: path.read_text() for path in COPIED}
+
+
 def generated() -> dict[Path, str]:
     """Return all generated files, by path."""
-    return {SCHEMA: schema(), PAGE: page()} | manifests()
+    return {SCHEMA: schema(), PAGE: page()} | copies() | manifests()
 
 
 def main() -> int:
@@ -203,8 +213,8 @@ def main() -> int:
         for path in old:
             sys.stderr.write(f"{path.relative_to(ROOT)} is not what is generated now\n")
         return 1 if old else 0
-    MANIFESTS.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return 0
 

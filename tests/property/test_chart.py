@@ -1,5 +1,6 @@
 """The Helm chart, rendered by Helm's own engine."""
 
+import json
 import re
 import warnings
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ from hypothesis import Phase, given
 from hypothesis import settings as examples
 
 from tests.property.chart_values import FOLDER, SOCKET, values
-from tools.generate_chart import CHART, NAMESPACE, render
+from tools.generate_chart import CHART, COPIED, NAMESPACE, render
 from weka_cpuset import settings
 from weka_cpuset.settings import TABLE
 
@@ -79,7 +80,8 @@ def assert_least_privilege(daemon_set: dict[str, Any]) -> None:
 
 def loaded(found: list[dict[str, Any]]) -> settings.Settings:
     """The settings as the agent in the pod reads them."""
-    text = one_of("ConfigMap", found)["data"]["config.yaml"]
+    maps = [one["data"] for one in found if one["kind"] == "ConfigMap"]
+    (text,) = (data["config.yaml"] for data in maps if "config.yaml" in data)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "config.yaml"
         file.write_text(text)
@@ -200,6 +202,35 @@ def test_pod_monitor_needs_an_address() -> None:
         render(chosen)
 
 
+def test_pod_monitor_names_the_job_as_the_rules_do() -> None:
+    """Else an alert or a panel would look at no agent at all."""
+    (endpoint,) = one_of("PodMonitor", objects({"podMonitor": {"enabled": True}}))["spec"][
+        "podMetricsEndpoints"
+    ]
+
+    (job,) = (one for one in endpoint["relabelings"] if one["targetLabel"] == "job")
+    for path in COPIED:
+        named = set(re.findall(r'job=\\?"([^"\\]+)', path.read_text()))
+        assert named == {job["replacement"]}
+
+
+def test_rules_are_those_of_the_file() -> None:
+    """The object has each alert, and the labels by which a Prometheus selects it."""
+    found = objects({"prometheusRule": {"enabled": True, "labels": {"release": "stack"}}})
+
+    rule = one_of("PrometheusRule", found)
+    assert rule["metadata"]["labels"]["release"] == "stack"
+    assert rule["spec"] == yaml.safe_load(COPIED[0].read_text())
+
+
+def test_dashboard_is_that_of_the_file() -> None:
+    """The sidecar finds it by its label, and Grafana gets the very file."""
+    found = objects({"dashboard": {"enabled": True}})
+
+    (dashboard,) = (one for one in found if "grafana_dashboard" in one["metadata"]["labels"])
+    assert json.loads(dashboard["data"]["weka-cpuset.json"]) == json.loads(COPIED[1].read_text())
+
+
 @pytest.mark.parametrize("folder", ["", "/var/lib", f"{FOLDER}-too"])
 @pytest.mark.parametrize("group", ["log", "record", "journal"])
 def test_file_that_the_agent_could_not_write_is_refused(group: str, folder: str) -> None:
@@ -225,5 +256,13 @@ def test_every_value_is_used() -> None:
     assert not {name for name in names if f".Values.{name}" not in text}
 
 
-OPENED = {"image", "probes", "podMonitor", "networkPolicy", "serviceAccount"}
+OPENED = {
+    "image",
+    "probes",
+    "podMonitor",
+    "prometheusRule",
+    "dashboard",
+    "networkPolicy",
+    "serviceAccount",
+}
 """Groups of which the templates name each value."""
