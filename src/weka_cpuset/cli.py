@@ -22,6 +22,8 @@ from weka_cpuset.address import Address
 if TYPE_CHECKING:
     from weka_cpuset.daemon import Agent
     from weka_cpuset.journal.file import JournalFile
+    from weka_cpuset.kubernetes.fate import Fate
+    from weka_cpuset.kubernetes.work import Telling
     from weka_cpuset.logs import Log
     from weka_cpuset.metrics.values import Queue
     from weka_cpuset.record.sink import Recording
@@ -168,9 +170,16 @@ def run(file: Path | None, **options: object) -> None:
         journal.open()
         agent.observer.journal.put = journal.put
         queues["journal"] = journal.queue
-    http = _http(agent, Address.parse(chosen.http.listen), queues) if chosen.http.listen else None
+    beside: list[Callable[[], Awaitable[None]]] = []
+    telling = _telling(agent) if chosen.kubernetes.events else None
+    if telling is not None:
+        beside.append(telling.run)
+        queues["kubernetes"] = telling.backlog
+    if chosen.http.listen:
+        fates = telling.backlog.fates if telling is not None else {}
+        beside.append(_http(agent, Address.parse(chosen.http.listen), queues, fates))
     try:
-        asyncio.run(daemon.serve(agent, notifier, http))
+        asyncio.run(daemon.serve(agent, notifier, beside))
     except daemon.LauncherGone:
         sys.exit(EXIT_LAUNCHER_GONE)
     finally:
@@ -222,8 +231,15 @@ def _journal(chosen: settings.Settings) -> "JournalFile | None":
     return JournalFile(chosen.journal)
 
 
+def _telling(agent: "Agent") -> "Telling | None":
+    """Return what tells Kubernetes of refusals and moves, if it can."""
+    from weka_cpuset.kubernetes import work  # imported only by an agent that shall tell it
+
+    return work.telling_of(agent, os.environ)
+
+
 def _http(
-    agent: "Agent", address: Address, queues: "Mapping[str, Queue]"
+    agent: "Agent", address: Address, queues: "Mapping[str, Queue]", fates: "Mapping[Fate, int]"
 ) -> Callable[[], Awaitable[None]]:
     """Return what shows the agent's state and metrics."""
 
@@ -234,7 +250,7 @@ def _http(
         await in_thread(lambda: importlib.import_module("weka_cpuset.web.work"))
         from weka_cpuset.web.work import server_of
 
-        await server_of(agent, address, queues).run()
+        await server_of(agent, address, queues, fates).run()
 
     return show
 

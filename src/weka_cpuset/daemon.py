@@ -14,7 +14,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import assert_never
 
 import nri
@@ -399,14 +399,14 @@ class Agent:
 
 
 async def serve(
-    agent: Agent, notifier: Notifier, beside: Callable[[], Awaitable[None]] | None = None
+    agent: Agent, notifier: Notifier, beside: Collection[Callable[[], Awaitable[None]]] = ()
 ) -> None:
     """Run the agent until SIGTERM or SIGINT.
 
     Args:
         agent: The agent.
         notifier: Feeds systemd's watchdog and is told of the stop.
-        beside: What is done beside the agent's work; its end ends nothing else.
+        beside: What is done beside the agent's work; the end of one ends nothing else.
 
     Raises:
         LauncherGone: The runtime that launched this process has ended.
@@ -420,22 +420,21 @@ async def serve(
     collecting = asyncio.create_task(collector.run(), name="garbage")
     feeding = asyncio.create_task(notifier.feed_watchdog(), name="watchdog")
     stopping = asyncio.create_task(stop.wait(), name="stop")
-    showing = asyncio.create_task(_without_harm(beside), name="beside")
+    others = [asyncio.create_task(_without_harm(one), name="beside") for one in beside]
     try:
         with garbage.off():
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         notifier.stopping()
     finally:
-        failed = await end_all((working, collecting, feeding, stopping, showing))
+        failed = await end_all((working, collecting, feeding, stopping, *others))
     if failed:
         raise failed[0]
     log.info("Stopped as asked")
 
 
-async def _without_harm(beside: Callable[[], Awaitable[None]] | None) -> None:
+async def _without_harm(beside: Callable[[], Awaitable[None]]) -> None:
     """Do what is done beside the agent's work; a defect in it is logged."""
     try:
-        if beside is not None:
-            await beside()
+        await beside()
     except Exception:
         log.exception("What is done beside the agent's work has failed")

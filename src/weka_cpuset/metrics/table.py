@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from weka_cpuset.decided import REBUILT
 from weka_cpuset.engine import Class, Outcome, Refusal
+from weka_cpuset.kubernetes.fate import Fate
 from weka_cpuset.rivals import Rival
 from weka_cpuset.settings import Way
 from weka_cpuset.status.health import Code
@@ -76,8 +77,9 @@ EVENTS = (
 
 OUTCOMES = (*(one.value for one in Outcome), REBUILT)
 
-QUEUES = ("log", "journal", "record")
-"""Queues in memory that threads empty; the last two are there if there is such a file."""
+QUEUES = ("log", "journal", "record", "kubernetes")
+"""Queues in memory; the others than the first are there if there is such a file, or if Kubernetes
+is told of refusals and moves."""
 
 POOL = "pool"
 """Beside the classes of owners, what cpus can be."""
@@ -155,6 +157,11 @@ RIVALS = _counter(
 )
 QUEUED = _gauge("queue_entries", "Entries that wait to be written, by weight.", _QUEUE)
 REFUSED = _counter("queue_lost", "Entries that a queue had no room for.", _QUEUE)
+POD_EVENTS = _counter(
+    "pod_events",
+    "Refusals and moves told to Kubernetes, by what became of them.",
+    Label("fate", tuple(Fate)),
+)
 HTTP_CONNECTIONS = _gauge("http_connections", "Open HTTP connections.")
 VIEWERS = _gauge("event_viewers", "Those of them that follow /events.")
 BUILD = _gauge("build_info", "1; the version is a label.", Label("version", note="of the agent"))

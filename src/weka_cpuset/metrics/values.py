@@ -1,11 +1,13 @@
 """The values of the metrics, read from an agent when somebody asks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from weka_cpuset import __version__
 from weka_cpuset.daemon import Agent
 from weka_cpuset.engine import Class, CpuSet, Ledger
+from weka_cpuset.kubernetes.fate import Fate
 from weka_cpuset.latency import Latency
 from weka_cpuset.metrics import table
 from weka_cpuset.metrics.table import Label, Metric
@@ -50,12 +52,14 @@ class Sources(NamedTuple):
         queues: Its queues, by name.
         connections: Returns how many HTTP connections are open.
         viewers: Returns how many of them follow `/events`.
+        fates: What became of what Kubernetes is told, by `Fate`.
     """
 
     agent: Agent
     queues: Mapping[str, Queue]
     connections: Callable[[], int]
     viewers: Callable[[], int]
+    fates: Mapping[Fate, int] = MappingProxyType({})
 
 
 def values_of(sources: Sources) -> Iterator[Values]:
@@ -176,6 +180,7 @@ def _own(sources: Sources) -> Iterator[Values]:
     queues = sorted(sources.queues.items())
     yield table.QUEUED, [Sample((name,), one.waiting) for name, one in queues]
     yield table.REFUSED, [Sample((name,), one.refused) for name, one in queues]
+    yield _each(table.POD_EVENTS, sources.fates.items())
     yield _one(table.HTTP_CONNECTIONS, sources.connections())
     yield _one(table.VIEWERS, sources.viewers())
     yield table.BUILD, [Sample((__version__,), 1)]

@@ -162,6 +162,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("journal.entries", _typed(_Entries), "a whole number from 0 to 100000"),
     Setting("journal.file", _typed(str), "a path, or nothing for no file", None, "--journal"),
     Setting("journal.max_bytes", _typed(_JournalBytes), "bytes from 65536 to 1099511627776"),
+    Setting("kubernetes.events", _typed(bool), "true or false"),
     Setting("sysfs", _path, "an absolute path of a folder", None, "--sysfs"),
     Setting("cgroups", _path, "an absolute path of a folder", None, "--cgroups"),
     Setting("dry_run", _typed(bool), "true or false", "WEKA_CPUSET_DRY_RUN", "--dry-run"),

@@ -178,6 +178,15 @@ class JournalSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class KubernetesSettings:
+    """What the agent tells the cluster that its node belongs to."""
+
+    events: bool = False
+    """Whether refusals and moves are told as Events on their pods. For that the agent needs a
+    service account that may create them; without one it says so, and goes on without."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of the agent, by group."""
 
@@ -190,6 +199,7 @@ class Settings:
     record: RecordSettings = RecordSettings()
     http: HttpSettings = HttpSettings()
     journal: JournalSettings = JournalSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
 
     sysfs: Path = Path("/sys")
     """Where sysfs is mounted."""
