@@ -34,7 +34,12 @@ COPIED: Final = (
 NAME: Final = "weka-nri-cpuset"
 NAMESPACE: Final = "kube-system"
 
-REQUIRED: Final = {"nri": ["socket"], "http": ["listen"], "": ["cgroups", "http", "nri", "sysfs"]}
+REQUIRED: Final = {
+    "nri": ["socket"],
+    "http": ["listen"],
+    "kubernetes": ["events"],
+    "": ["cgroups", "http", "kubernetes", "nri", "sysfs"],
+}
 """Settings that the templates look at, by group."""
 
 _RANGES: Final = "[0-9]{1,4}(-[0-9]{1,4})?"

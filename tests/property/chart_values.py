@@ -63,7 +63,15 @@ def _is_sensible(chosen: dict[str, Any]) -> bool:
     least, most = nri.get("reconnect_min_s", 0.1), nri.get("reconnect_max_s", 5.0)
     listen = settings.get("http", {}).get("listen", "0.0.0.0:17099")
     monitored = chosen.get("podMonitor", {}).get("enabled", False)
-    return least <= most and not (monitored and listen in ("", SOCKET))
+    account = chosen.get("serviceAccount", {})
+    has_account = account.get("create", True) or account.get("name")
+    tells = settings.get("kubernetes", {}).get("events", False)
+    return (
+        least <= most
+        and not (monitored and listen in ("", SOCKET))
+        and (has_account or not tells)
+        and account.get("name") != "default"
+    )
 
 
 def _of(schema: dict[str, Any], path: str) -> st.SearchStrategy[Any]:
@@ -77,7 +85,8 @@ def _of(schema: dict[str, Any], path: str) -> st.SearchStrategy[Any]:
         case "object":
             return _object(schema, path)
         case "array":
-            return st.lists(_of(schema["items"], f"{path}[]"), max_size=2)
+            least = schema.get("minItems", 0)
+            return st.lists(_of(schema["items"], f"{path}[]"), min_size=least, max_size=2)
         case "boolean":
             return st.booleans()
         case "integer":

@@ -28,6 +28,8 @@ KUBERNETES = ("1.30", "1.34", "1.37")
 CUSTOM = {"monitoring.coreos.com/v1", "security.openshift.io/v1"}
 """Versions of objects that Kubernetes itself has no schema for."""
 
+OF_NO_NAMESPACE = {"SecurityContextConstraints", "ClusterRole", "ClusterRoleBinding"}
+
 VALUE_FILES = sorted(CHART.glob("values-*.yaml"))
 
 MINIMAL = {
@@ -56,7 +58,7 @@ def assert_valid(found: list[dict[str, Any]]) -> None:
     """Each object satisfies the schemas of all releases, and belongs to the agent."""
     for one in found:
         assert one["metadata"]["labels"]["app"] == "weka-nri-cpuset"
-        if one["kind"] != "SecurityContextConstraints":
+        if one["kind"] not in OF_NO_NAMESPACE:
             assert one["metadata"]["namespace"] == NAMESPACE
         if one["apiVersion"] not in CUSTOM:
             for release in KUBERNETES:
@@ -71,11 +73,31 @@ def assert_least_privilege(daemon_set: dict[str, Any]) -> None:
     context.pop("seLinuxOptions", None)
     assert context == MINIMAL
     assert not any(pod[name] for name in ("hostNetwork", "hostPID", "hostIPC"))
-    assert pod["automountServiceAccountToken"] is False
     assert "cpu" not in container["resources"].get("limits", {})
     mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
     assert set(mounts) <= {"settings", "nri", "machine", "cgroups", "data"}
     assert all(mounts[name]["readOnly"] for name in ("settings", "nri", "machine"))
+
+
+def assert_rights(found: list[dict[str, Any]], *, tells: bool) -> None:
+    """The agent may create Events, and has a token, only if it shall; nothing else, ever."""
+    pod = one_of("DaemonSet", found)["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is tells
+    kinds = {one["kind"] for one in found}
+    if not tells:
+        assert kinds.isdisjoint(RIGHTS)
+        return
+    assert kinds & RIGHTS == {"ClusterRole", "ClusterRoleBinding"}
+    role, binding = one_of("ClusterRole", found), one_of("ClusterRoleBinding", found)
+    allowed = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]}
+    assert role["rules"] == [allowed]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    (subject,) = binding["subjects"]
+    assert subject["name"] == pod["serviceAccountName"] != "default"
+    assert subject["namespace"] == NAMESPACE
+
+
+RIGHTS = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
 
 
 def loaded(found: list[dict[str, Any]]) -> settings.Settings:
@@ -99,6 +121,8 @@ def test_every_valid_set_of_values_works(chosen: dict[str, Any]) -> None:
     daemon_set = one_of("DaemonSet", found)
     assert_least_privilege(daemon_set)
     agent = loaded(found)
+    tells = agent.kubernetes.events and not agent.dry_run and not chosen.get("release")
+    assert_rights(found, tells=tells)
     for row in TABLE:
         group, _, field = row.key.rpartition(".")
         given_here = chosen.get("settings", {})
@@ -120,7 +144,45 @@ def test_value_file_works(file: Path) -> None:
 
     assert_valid(found)
     assert_least_privilege(one_of("DaemonSet", found))
+    assert_rights(found, tells=False)
     loaded(found)
+
+
+def test_agent_that_tells_kubernetes_has_the_rights_for_that_alone() -> None:
+    """And reaches the API server where all else of the network is closed to it."""
+    chosen = {
+        "settings": {"kubernetes": {"events": True}},
+        "networkPolicy": {"enabled": True, "apiServerPorts": [6443]},
+        "securityContextConstraints": {"create": True},
+    }
+    found = objects(chosen)
+
+    assert_valid(found)
+    assert_least_privilege(one_of("DaemonSet", found))
+    assert_rights(found, tells=True)
+    (egress,) = one_of("NetworkPolicy", found)["spec"]["egress"]
+    assert egress == {"ports": [{"port": 6443, "protocol": "TCP"}]}
+    assert "projected" in one_of("SecurityContextConstraints", found)["volumes"]
+    assert loaded(found).kubernetes.events
+
+
+def test_agent_that_tells_nobody_reaches_nobody() -> None:
+    """There is no way out of its network, and no token that it could use."""
+    found = objects(
+        {"networkPolicy": {"enabled": True}, "securityContextConstraints": {"create": True}}
+    )
+
+    assert one_of("NetworkPolicy", found)["spec"]["egress"] == []
+    assert one_of("SecurityContextConstraints", found)["volumes"] == ["configMap", "hostPath"]
+    assert_rights(found, tells=False)
+
+
+def test_account_of_all_pods_gets_no_rights() -> None:
+    """A namespace's default account is that of any pod."""
+    chosen = {"settings": {"kubernetes": {"events": True}}, "serviceAccount": {"create": False}}
+
+    with pytest.raises(helm_python.HelmError, match=r"serviceAccount\.create"):
+        render(chosen)
 
 
 def test_there_are_value_files() -> None:

@@ -41,6 +41,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- and (has $way (list "auto" "cgroup")) (not (dig "dry_run" false .Values.settings)) -}}
 {{- end }}
 
+{{/* Whether the agent tells Kubernetes of refusals and moves. */}}
+{{- define "agent.tellsKubernetes" -}}
+{{- and .Values.settings.kubernetes.events (not .Values.release) (not (dig "dry_run" false .Values.settings)) -}}
+{{- end }}
+
 {{/* Refuse files that the agent could not write: its root file system is read-only. */}}
 {{- define "agent.checkFiles" -}}
 {{- $folder := .Values.dataFolder -}}
