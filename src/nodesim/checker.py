@@ -13,6 +13,7 @@ long it was on cpus of an owner is measured as exposure. When the time is over i
 import math
 from collections.abc import Callable, Iterable, Iterator
 
+from nodesim.exposures import Exposures
 from nodesim.report import VIOLATIONS_MAX, Violation
 from nodesim.tenant import Newcomer, Surroundings, Tenant, both_annotated
 from weka_cpuset.engine import (
@@ -52,18 +53,20 @@ class Checker:
 
     Attributes:
         violations: What was broken, in order; at most `VIOLATIONS_MAX`.
-        exposed_s: Container-seconds in which an excused container was on an owner's cpus.
+        exposures: When an excused container was on an owner's cpus.
         on_violation: Called with each violation as it happens.
     """
 
     def __init__(self, online: CpuSet, rules: Rules, surroundings: Surroundings) -> None:
         self.violations: list[Violation] = []
-        self.exposed_s = 0.0
         self.on_violation: Callable[[Violation], None] = _ignore
         self._online = online.mask
         self._reserved = rules.reserved.mask
         self._min_shared = rules.min_shared
         self._preference = rules.preference
+        # A container may keep what it has, whatever has become of that. So limits are judged
+        # only where none has had anything to keep: as long as no cpu has come or gone.
+        self._has_limits = rules.preference == NO_PREFERENCE
         self._around = surroundings
         self._tenants: dict[str, Tenant] = {}
         self._owners: dict[str, Tenant] = {}
@@ -71,7 +74,7 @@ class Checker:
         self._connected = False
         self._settled_s = 0.0
         self._has_unasked = False
-        self._exposed: dict[tuple[str, str], float] = {}
+        self.exposures = Exposures()
         self._waiting: dict[str, Tenant] = {}
 
     # ---- what happens ----
@@ -84,9 +87,7 @@ class Checker:
             patience_s: How many seconds the agent has to put it right, if something kept the
                 container from getting what the agent wanted for it.
         """
-        one = Tenant(
-            newcomer.id, newcomer.label, newcomer.demand, newcomer.cpus.mask, newcomer.mems
-        )
+        one = newcomer.tenant()
         self._tenants[one.id] = one
         if patience_s:
             self._excuse(one, patience_s)
@@ -96,6 +97,7 @@ class Checker:
             self._excuse(one, DEADLINE_S)  # who came unasked may have been given its cpus
         self._enter(one)
         self._judge(one)
+        self._judge_limits(one)
         if one.owned:
             self._judge_pool(one, one.owned)
 
@@ -110,9 +112,7 @@ class Checker:
 
     def unplaced(self, newcomer: Newcomer) -> None:
         """A container has a cgroup with a process in it, and the agent had no say in it."""
-        one = Tenant(
-            newcomer.id, newcomer.label, newcomer.demand, newcomer.cpus.mask, newcomer.mems
-        )
+        one = newcomer.tenant()
         one.misplaced = True
         self._tenants[one.id] = one
         self._excuse(one, DEADLINE_S)
@@ -208,6 +208,7 @@ class Checker:
             demands: What live containers must get from now on, by id.
         """
         self._online = online.mask
+        self._has_limits = False
         self._settled_s = self._around.now_s + HOTPLUG_DEADLINE_S
         for container_id, demand in demands:
             one = self._tenants.get(container_id)
@@ -271,7 +272,7 @@ class Checker:
         for label, demand in refused:
             if self._has_room(demand):
                 self.report(5, f"{label} is refused although cpus are free for it")
-        self._measure(None)
+        self.exposures.end_all(self._around.now_s)
 
     def finish(self, leaked: Iterable[str]) -> None:
         """Report what is left although no pod is.
@@ -281,7 +282,7 @@ class Checker:
         """
         for what in leaked:
             self.report(0, f"left behind: {what}")
-        self._measure(None)
+        self.exposures.end_all(self._around.now_s)
 
     def report(self, rule: int, text: str) -> None:
         """Take note that a rule is broken.
@@ -320,10 +321,10 @@ class Checker:
                 self._disown(owner)
                 continue
             key = (owner.id, other.id)
-            if key in self._exposed:
+            if key in self.exposures:
                 continue
             if owner.id in self._waiting or other.id in self._waiting:
-                self._exposed[key] = self._around.now_s
+                self.exposures.begin(key, self._around.now_s)
             elif not (other.told or self._is_starved(other, self._around.promised())):
                 both = _text(owner.cpus & other.cpus)
                 self._report(1, other, f"runs on cpus {both}, which {owner.label} owns")
@@ -383,6 +384,14 @@ class Checker:
     def _has_misplaced(self) -> bool:
         return any(one.misplaced for one in self._tenants.values())
 
+    def _judge_limits(self, one: Tenant) -> None:
+        """Judge how the cpus lie that a container has just been given."""
+        judged = self._has_limits and one.id in self._owners and one.id not in self._waiting
+        if judged and isinstance(one.demand, IntegerDemand) and not one.misplaced:
+            broken = self._around.limit_broken(one.demand, CpuSet(one.cpus))
+            if broken:
+                self._report(5, one, f"asks for {broken} and has {_text(one.cpus)}")
+
     def _judge_pool(self, owner: Tenant, gained: int) -> None:
         """Judge rule 4 after an owner came or grew: somebody else may have nothing left."""
         pool = self._online & ~self._owned
@@ -429,6 +438,7 @@ class Checker:
         if narrowed:
             self._bear_with_guests(one)
         self._judge(one)
+        self._judge_limits(one)
         if one.resized_from is not None and one.id in self._owners:
             self._judge_pool(one, one.cpus & ~one.resized_from)
             one.resized_from = None
@@ -463,8 +473,7 @@ class Checker:
         return one.misplaced and self._around.shares(one.id)
 
     def _leave(self, one: Tenant) -> None:
-        if self._exposed:
-            self._measure(one.id)
+        self.exposures.end_of(one.id, self._around.now_s)
         self._disown(one)
 
     def _excuse(self, one: Tenant, patience_s: float) -> None:
@@ -475,15 +484,9 @@ class Checker:
 
     def _absolve(self, one: Tenant) -> None:
         """End a container's excuse."""
-        self._measure(one.id)
+        self.exposures.end_of(one.id, self._around.now_s)
         one.excused_until_s = -math.inf
         self._waiting.pop(one.id, None)
-
-    def _measure(self, container_id: str | None) -> None:
-        """Add up exposures, of one container or of all, and end them."""
-        for key in tuple(self._exposed):
-            if container_id is None or container_id in key:
-                self.exposed_s += self._around.now_s - self._exposed.pop(key)
 
     def _report(self, rule: int, one: Tenant, text: str) -> None:
         one.told = True

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from nodesim import kubernetes, machines, runtimes
+from nodesim import kubernetes, limits, machines, runtimes
 from nodesim.actions import Fault, FaultKind, OtherPluginKind, Scenario
 from nodesim.agent import AgentProcess, LogLines
 from nodesim.checker import (
@@ -411,6 +411,10 @@ class Host:
     def memory_nodes(self, cpus: CpuSet) -> CpuSet:
         """Return the memory nodes that an annotated container with these cpus needs."""
         return self._topology.memory_nodes(cpus)
+
+    def limit_broken(self, demand: IntegerDemand, cpus: CpuSet) -> str:
+        """Tell which limit that a container has asked for some cpus would break; empty: none."""
+        return limits.broken(self._topology, demand, cpus)
 
     def promised(self) -> CpuSet:
         """Return the cpus of owners that have not got them yet, or whose end was not told yet."""

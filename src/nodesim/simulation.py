@@ -185,7 +185,7 @@ class Simulation:
             pods_completed=host.counts.completed,
             agent_restarts=host.agent_restarts,
             reconnects=host.counts.synchronized - 1,
-            exposed_s=round(host.checker.exposed_s, 6),
+            exposed_s=round(host.checker.exposures.total_s, 6),
             expectations=tuple(self._expectations),
             violations=tuple(host.checker.violations),
             log=tuple(host.log.lines) if self._keep_log else (),

@@ -29,7 +29,15 @@ from nodesim.actions import (
 from nodesim.kernel import CgroupVersion
 from nodesim.runtimes import RUNTIMES
 from nodesim.workload import ContainerKind, ContainerSpec, PodSpec, Resources, RestartPolicy
-from weka_cpuset.engine import CORES_ANNOTATION, FORBID_ANNOTATION, CpuSet
+from weka_cpuset.engine import (
+    CORES_ANNOTATION,
+    FORBID_ANNOTATION,
+    NUMA_ANNOTATION,
+    SMT_ANNOTATION,
+    CpuSet,
+    Numa,
+    Smt,
+)
 
 CROWDS = (6, 16, 40)
 """The most pods that live at one time; one of these, by the seed."""
@@ -291,6 +299,10 @@ class _Brewing:
             return {CORES_ANNOTATION: self._list(4)}
         if drawn < 0.3:
             return {FORBID_ANNOTATION: self._list(max(2, len(self._cpus) // 2))}
+        if drawn < 0.37:
+            return {SMT_ANNOTATION: str(self._random.choice(tuple(Smt)))}
+        if drawn < 0.44:
+            return {NUMA_ANNOTATION: str(self._random.choice(tuple(Numa)))}
         return {}
 
     def _list(self, most: int) -> str:

@@ -83,6 +83,10 @@ class Newcomer:
     cpus: CpuSet
     mems: CpuSet
 
+    def tenant(self) -> Tenant:
+        """Return it as the checker sees it from now on."""
+        return Tenant(self.id, self.label, self.demand, self.cpus.mask, self.mems)
+
 
 class Surroundings(Protocol):
     """What the checker looks at beside the containers."""
@@ -93,6 +97,9 @@ class Surroundings(Protocol):
 
     def memory_nodes(self, cpus: CpuSet) -> CpuSet:
         """Return the memory nodes that an annotated container with these cpus needs."""
+
+    def limit_broken(self, demand: IntegerDemand, cpus: CpuSet) -> str:
+        """Tell which limit that a container has asked for some cpus would break; empty: none."""
 
     def promised(self) -> CpuSet:
         """Return the cpus of owners that are created and do not run yet."""

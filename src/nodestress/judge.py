@@ -12,7 +12,7 @@ from nodesim.report import Violation
 from nodesim.tenant import Newcomer
 from nodestress.node import Resident
 from weka_cpuset.enforced import Enforced
-from weka_cpuset.engine import AnnotatedDemand, CpuSet, Rules
+from weka_cpuset.engine import AnnotatedDemand, CpuSet, IntegerDemand, Rules
 
 OVERLAP = 1
 """The number of the rule that an owned cpu is used by nobody else."""
@@ -50,6 +50,9 @@ class _Around:
     def memory_nodes(self, cpus: CpuSet) -> CpuSet:
         found = self._ground.memory_nodes(cpus)
         return self._mems.get(cpus, CpuSet.EMPTY) if found is None else found
+
+    def limit_broken(self, demand: IntegerDemand, cpus: CpuSet) -> str:  # noqa: ARG002
+        return ""  # cores and nodes of the machine are not known here
 
     def promised(self) -> CpuSet:
         return CpuSet.EMPTY

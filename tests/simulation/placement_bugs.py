@@ -17,6 +17,7 @@ from tests.simulation.patching import (
 from weka_cpuset import daemon, translate
 from weka_cpuset.engine import (
     FORBID_ANNOTATION,
+    NO_PREFERENCE,
     AnnotatedDemand,
     Class,
     Classified,
@@ -25,6 +26,7 @@ from weka_cpuset.engine import (
     Create,
     Decision,
     Event,
+    Holding,
     IntegerDemand,
     Ledger,
     Refusal,
@@ -210,6 +212,41 @@ def refuse_what_fits() -> AbstractContextManager[None]:
         return broken
 
     return replaced(_DECIDE, "classify", make)
+
+
+# ---- how cpus lie ----
+
+
+@BUGS.add
+def break_limits() -> AbstractContextManager[None]:
+    """A container that asks for whole cores has a stranger on one of them."""
+
+    def make(classify: Callable[..., Classified]) -> Callable[..., Classified]:
+        def broken(*args: Any, **more: Any) -> Classified:
+            found = classify(*args, **more)
+            if not isinstance(found.demand, IntegerDemand):
+                return found
+            return replace(found, demand=replace(found.demand, preference=NO_PREFERENCE))
+
+        return broken
+
+    return replaced(_DECIDE, "classify", make)
+
+
+@BUGS.add
+def break_limits_when_moved() -> AbstractContextManager[None]:
+    """A container on one node spans two once it had to make way."""
+
+    def make(needs: Callable[..., Iterable[Need]]) -> Callable[..., Iterable[Need]]:
+        def broken(supply: Supply, one: Holding, claimed: CpuSet) -> Iterable[Need]:
+            demand = one.demand
+            if isinstance(demand, IntegerDemand):
+                one = replace(one, demand=replace(demand, preference=NO_PREFERENCE))
+            return needs(supply, one, claimed)
+
+        return broken
+
+    return replaced(place, "_needs", make)
 
 
 # ---- settings and limits ----

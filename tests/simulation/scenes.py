@@ -20,7 +20,13 @@ from nodesim.actions import (
 )
 from nodesim.storm import storm
 from nodesim.workload import ContainerSpec, PodSpec, Resources, RestartPolicy
-from weka_cpuset.engine import CORES_ANNOTATION, FORBID_ANNOTATION, CpuSet
+from weka_cpuset.engine import (
+    CORES_ANNOTATION,
+    FORBID_ANNOTATION,
+    NUMA_ANNOTATION,
+    SMT_ANNOTATION,
+    CpuSet,
+)
 
 MIB = 1 << 20
 BIG = "2x8-smt2"
@@ -55,9 +61,15 @@ def pod(
         resources: What the container asks for.
         life_s: When it ends by itself, in seconds; then it is not started again.
         deaf: Whether it goes on until it is killed.
-        notes: The cpus that it names (`cores`) or forbids (`forbid`).
+        notes: The cpus that it names (`cores`) or forbids (`forbid`), and how its cpus are to
+            lie (`smt`, `numa`).
     """
-    keys = {"cores": CORES_ANNOTATION, "forbid": FORBID_ANNOTATION}
+    keys = {
+        "cores": CORES_ANNOTATION,
+        "forbid": FORBID_ANNOTATION,
+        "smt": SMT_ANNOTATION,
+        "numa": NUMA_ANNOTATION,
+    }
     return PodSpec(
         name,
         (ContainerSpec("c", resources, life_s=life_s, heeds_term=not deaf),),
@@ -85,6 +97,14 @@ SCENES: dict[str, Scenario] = {
             *CROWD,
             *apply(pod("a", whole(1), forbid="16-30"), pod("b", whole(4)), pod("c", whole(4))),
             *apply(pod("named", SHARED, cores="1-15")),
+        ),
+    ),
+    "a node becomes too small": Scenario(
+        BIG,
+        (
+            *CROWD,
+            *apply(pod("a", whole(10), numa="strict"), pod("b", whole(6), smt="full-cores")),
+            *apply(pod("named", SHARED, cores="0-7")),
         ),
     ),
     "resize": Scenario(

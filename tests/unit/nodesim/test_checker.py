@@ -13,8 +13,10 @@ from weka_cpuset.engine import (
     CpuSet,
     Demand,
     IntegerDemand,
+    Preference,
     Rules,
     SharedDemand,
+    Smt,
 )
 
 NODE_SIZE = 4
@@ -58,6 +60,11 @@ class Around:
     def memory_nodes(self, of: CpuSet) -> CpuSet:
         """Return the nodes of some cpus."""
         return CpuSet.of(cpu // NODE_SIZE for cpu in of)
+
+    def limit_broken(self, demand: IntegerDemand, of: CpuSet) -> str:
+        """Tell what else than an even first cpu somebody asks for who wants whole cores."""
+        wants = demand.preference.smt is Smt.FULL_CORES
+        return "whole cores" if wants and of.lowest % 2 else ""
 
     def promised(self) -> CpuSet:
         """Return the cpus of owners that do not run yet."""
@@ -109,6 +116,28 @@ class Court:
 # ---- one rule after the other ----
 
 
+WHOLE_CORES = IntegerDemand(2, CpuSet.EMPTY, Preference(smt=Smt.FULL_CORES))
+
+
+def test_limits_are_judged_when_cpus_are_given() -> None:
+    """At the creation, and when a container is moved."""
+    court = Court()
+    court.came("i", WHOLE_CORES, "1-2")
+    court.came("j", WHOLE_CORES, "4-5")
+    assert court.broken == [(5, "i")]
+    court.changed("j", "5-6")
+    assert court.broken == [(5, "i"), (5, "j")]
+
+
+def test_limits_are_not_judged_where_something_may_be_kept() -> None:
+    """What a container has from before a cpu came or went counts, and is not known here."""
+    court = Court()
+    court.checker.online_changed(cpus("0-6"), ())
+    court.came("i", WHOLE_CORES, "1-2")
+    court.later(60)
+    assert court.broken == []
+
+
 def test_a_host_where_everything_is_right_breaks_nothing() -> None:
     """One of each class, each on what it should have, now and at rest."""
     court = Court(reserved="7", min_shared=3)
@@ -122,7 +151,7 @@ def test_a_host_where_everything_is_right_breaks_nothing() -> None:
     court.checker.at_rest()
     court.checker.finish([])
     assert court.broken == []
-    assert court.checker.exposed_s == 0
+    assert court.checker.exposures.total_s == 0
 
 
 def test_two_integer_containers_on_one_cpu_break_rule_1() -> None:
@@ -356,7 +385,7 @@ def test_an_excuse_is_silent_to_its_end_and_the_time_on_others_cpus_counts() -> 
     assert court.broken == []
     court.later(0.1)
     assert court.broken == [(1, "s")]
-    assert court.checker.exposed_s == pytest.approx(DEADLINE_S)
+    assert court.checker.exposures.total_s == pytest.approx(DEADLINE_S)
 
 
 def test_exposure_ends_when_the_container_is_put_right() -> None:
@@ -368,7 +397,7 @@ def test_exposure_ends_when_the_container_is_put_right() -> None:
     court.changed("s", "2-7")
     court.later(60)
     assert court.broken == []
-    assert court.checker.exposed_s == pytest.approx(0.75)
+    assert court.checker.exposures.total_s == pytest.approx(0.75)
     court.changed("s", "1-7")
     assert court.broken == [(1, "s")]
 
@@ -382,7 +411,7 @@ def test_exposure_ends_when_the_owner_goes() -> None:
     court.checker.ended("i")
     court.later(60)
     assert court.broken == []
-    assert court.checker.exposed_s == pytest.approx(0.5)
+    assert court.checker.exposures.total_s == pytest.approx(0.5)
 
 
 def test_two_containers_on_an_owners_cpus_count_twice() -> None:
@@ -393,7 +422,7 @@ def test_two_containers_on_an_owners_cpus_count_twice() -> None:
     court.came("t", shared(), "1-7", patience_s=DEADLINE_S)
     court.around.now_s = 1.0
     court.checker.finish([])
-    assert court.checker.exposed_s == pytest.approx(2.0)
+    assert court.checker.exposures.total_s == pytest.approx(2.0)
 
 
 def test_a_container_without_harm_is_excused_without_exposure() -> None:
@@ -404,7 +433,7 @@ def test_a_container_without_harm_is_excused_without_exposure() -> None:
     assert court.broken == []
     court.later(0.1)
     assert court.broken == [(5, "i")]
-    assert court.checker.exposed_s == 0
+    assert court.checker.exposures.total_s == 0
 
 
 def test_an_excuse_after_the_creation_works_the_same() -> None:
