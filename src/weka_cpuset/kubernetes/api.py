@@ -161,8 +161,8 @@ class _Link:
         """Send a request and read its answer; tell also whether another one may follow."""
         length = ("Content-Length", str(len(body)))
         request = h11.Request(method="POST", target=path, headers=[*self._headers, length])
-        for event in (request, h11.Data(body), h11.EndOfMessage()):
-            self._writer.write(self._wire.send(event) or b"")
+        parts = (request, h11.Data(body), h11.EndOfMessage())
+        self._writer.write(b"".join(self._wire.send(one) or b"" for one in parts))
         await self._writer.drain()
         try:
             answer = await self._answer()
