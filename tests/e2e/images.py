@@ -9,6 +9,8 @@ import io
 import json
 import platform
 import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,18 +22,41 @@ MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 OCI: Final = "application/vnd.oci.image"
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image.
+
+    Attributes:
+        name: Its whole name, with registry and tag.
+        layers: Uncompressed tar files, the lowest first.
+        config: What its containers run by default, as in OCI's image configuration.
+    """
+
+    name: str
+    layers: tuple[bytes, ...]
+    config: Mapping[str, Any]
+
+
 def archive(busybox: Path) -> bytes:
     """An OCI image layout with both images, as a tar file for `ctr images import`.
 
     Args:
         busybox: a statically linked busybox.
     """
-    layer = _layer(busybox.read_bytes())
-    blobs = {_digest(layer): layer}
-    manifests = [
-        _add_image(blobs, layer, PAUSE_IMAGE, ["/bin/sleep", "1000000"]),
-        _add_image(blobs, layer, BUSYBOX_IMAGE, ["/bin/sh"]),
-    ]
+    layers = (_layer(busybox.read_bytes()),)
+    config = {"Env": ["PATH=/bin"]}
+    return pack(
+        [
+            Image(PAUSE_IMAGE, layers, config | {"Entrypoint": ["/bin/sleep", "1000000"]}),
+            Image(BUSYBOX_IMAGE, layers, config | {"Entrypoint": ["/bin/sh"]}),
+        ]
+    )
+
+
+def pack(images: Sequence[Image]) -> bytes:
+    """An OCI image layout with images, as a tar file for `ctr images import`."""
+    blobs: dict[str, bytes] = {}
+    manifests = [_add_image(blobs, image) for image in images]
     index = {"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": manifests}
     files = {"oci-layout": _json({"imageLayoutVersion": "1.0.0"}), "index.json": _json(index)}
     files |= {f"blobs/sha256/{digest}": data for digest, data in blobs.items()}
@@ -46,16 +71,16 @@ def _layer(busybox: bytes) -> bytes:
     return _tar(members)
 
 
-def _add_image(
-    blobs: dict[str, bytes], layer: bytes, name: str, entrypoint: list[str]
-) -> dict[str, Any]:
-    """Adds configuration and manifest of an image to `blobs`; returns its index entry."""
+def _add_image(blobs: dict[str, bytes], image: Image) -> dict[str, Any]:
+    """Adds layers, configuration and manifest of an image to `blobs`; returns its index entry."""
+    digests = [_digest(layer) for layer in image.layers]
+    blobs |= dict(zip(digests, image.layers, strict=True))
     config = _json(
         {
             "architecture": MACHINES[platform.machine()],
             "os": "linux",
-            "config": {"Entrypoint": entrypoint, "Env": ["PATH=/bin"]},
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{_digest(layer)}"]},
+            "config": image.config,
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{one}" for one in digests]},
         }
     )
     manifest = _json(
@@ -63,12 +88,12 @@ def _add_image(
             "schemaVersion": 2,
             "mediaType": f"{OCI}.manifest.v1+json",
             "config": _descriptor("config.v1+json", config),
-            "layers": [_descriptor("layer.v1.tar", layer)],
+            "layers": [_descriptor("layer.v1.tar", layer) for layer in image.layers],
         }
     )
     blobs |= {_digest(config): config, _digest(manifest): manifest}
     # The annotation is where `ctr images import` takes the name from.
-    annotations = {"io.containerd.image.name": name}
+    annotations = {"io.containerd.image.name": image.name}
     return _descriptor("manifest.v1+json", manifest) | {"annotations": annotations}
 
 

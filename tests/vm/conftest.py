@@ -12,14 +12,12 @@ import pytest
 from tests.e2e.containerd_config import Series
 from tests.e2e.packages import PackageError
 from tests.vm import debian, image, product
-from tests.vm.evidence import EVIDENCE
+from tests.vm.evidence import EVIDENCE, MACHINE, SEEN, judge_the_end
 from tests.vm.image import Image
 from tests.vm.machine import Machine
 from tests.vm.node import Agent, Runtime, VmKubelet
-from tests.vm.truth import Seen, Truth
+from tests.vm.truth import Truth
 
-MACHINE = pytest.StashKey[Machine]()
-SEEN = pytest.StashKey[list[Seen]]()
 ARCHITECTURE = "x86_64"
 HERE = Path(__file__).parent
 TEST_TIMEOUT_S = 600
@@ -95,8 +93,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Shows the console and the logs of the machine when a test fails."""
     report = yield
-    machine = item.stash.get(MACHINE, None)
-    if report.failed and machine is not None:
+    machines = [one.stash[MACHINE] for one in item.listchain() if MACHINE in one.stash]
+    if report.failed and machines:
+        machine = machines[-1]
         report.sections.append(("console", machine.console_tail()))
         if report.when == "call":
             logs = "tail -n 40 /node/agent.log /node/containerd.log /var/log/observer.log; dmesg"
@@ -170,13 +169,5 @@ def node(machine: Machine, runtime: Runtime, request: pytest.FixtureRequest) -> 
     one = VmNode(machine, runtime, agent, kubelet, Truth(machine, kubelet))
     agent.start()
     yield one
-    seen = one.truth.history()
-    request.config.stash[SEEN].append(seen)
-    assert seen.looks > 0, "nothing was watched"
-    assert not seen.broken, "\n".join(seen.broken)
+    judge_the_end(request.config, runtime, one.truth)
     assert len(agent.pids()) == 1, "the agent has ended"
-    # Deadlines of the runtime's own pass in emulation; one that drops a plugin names it.
-    lines = one.runtime.log_lines()
-    found = [line for line in lines if "panic:" in line or "fatal error:" in line]
-    found += [line for line in lines if "plugin" in line and "deadline exceeded" in line]
-    assert not found, "\n".join(found)

@@ -1,4 +1,4 @@
-"""Where tests leave what the end of the report says.
+"""What the tests leave for their report: keys, and what is looked at when a node's test ends.
 
 A module of its own: pytest loads `conftest` under another name than the tests import it by, and
 a key that is made twice is two keys.
@@ -6,5 +6,31 @@ a key that is made twice is two keys.
 
 import pytest
 
+from tests.vm.machine import Machine
+from tests.vm.node import Runtime
+from tests.vm.truth import Seen, Truth
+
 EVIDENCE = pytest.StashKey[list[str]]()
 """What the acceptance test said."""
+
+MACHINE = pytest.StashKey[Machine]()
+"""The machine of a test, or of all tests of a module."""
+
+SEEN = pytest.StashKey[list[Seen]]()
+"""What was seen in each test."""
+
+
+def judge_the_end(config: pytest.Config, runtime: Runtime, truth: Truth) -> None:
+    """Fails if a rule was broken at any instant, or if the runtime had something to complain of.
+
+    Args:
+        config: Keeps what was seen for the report.
+        runtime: The node's runtime.
+        truth: Has watched the node.
+    """
+    seen = truth.history()
+    config.stash[SEEN].append(seen)
+    assert seen.looks > 0, "nothing was watched"
+    assert not seen.broken, "\n".join(seen.broken)
+    complaints = runtime.complaints()
+    assert not complaints, "\n".join(complaints)

@@ -5,14 +5,17 @@ being built has another name, so an interrupted build leaves nothing that looks 
 """
 
 import hashlib
+import json
 import lzma
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,13 +27,37 @@ from tests.vm import debian, initrd
 ROOT: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = ROOT / ".cache" / "vm"
 GUEST: Final = Path(__file__).parent / "guest"
-NODE: Final = Layout(Path("/node"))
-"""Where the containerd of the virtual node has its files."""
+
+
+class NodeLayout(Layout):
+    """Where the containerd of the virtual node has its files: those about plugins as by default."""
+
+    __slots__ = ()
+
+    @property
+    def nri_socket(self) -> Path:
+        """Where containerd accepts NRI plugins."""
+        return Path("/var/run/nri/nri.sock")
+
+    @property
+    def plugins(self) -> Path:
+        """The plugins that containerd launches itself, by file name."""
+        return Path("/opt/nri/plugins")
+
+    @property
+    def plugin_configs(self) -> Path:
+        """Configuration files of the launched plugins."""
+        return Path("/etc/nri/conf.d")
+
+
+NODE: Final = NodeLayout(Path("/node"))
 
 GUEST_PACKAGES: Final = (
     *("containerd", "crun", "python3", "busybox-static", "socat", "util-linux"),
     "libstdc++6",  # for grpcio
 )
+AGENT_PACKAGES: Final = ("python3",)
+"""What is below the agent in its image."""
 QEMU_PACKAGES: Final = ("qemu-system-x86",)
 KERNEL: Final = "linux-image-cloud-amd64"
 QEMU: Final = "usr/bin/qemu-system-x86_64"
@@ -41,6 +68,7 @@ LIBRARIES: Final = "usr/lib/python3/dist-packages"
 MODULES: Final = ("virtio_blk", "failover", "net_failover", "virtio_net", "overlay")
 # Software emulation is slow: the runtime's own two seconds are for real machines.
 TIMEOUTS: Final = NriTimeouts(registration_s=60, request_s=30)
+POD_NETWORK: Final = {"cniVersion": "1.0.0", "name": "pods", "type": "loopback"}
 STALE_S: Final = 3600
 INPUTS: Final = (
     *(Path(__file__).with_name(name) for name in ("image.py", "initrd.py", "debian.py")),
@@ -75,6 +103,11 @@ class Image:
     def disk(self) -> Path:
         """The root file system; sparse."""
         return self.folder / "root.img"
+
+    @property
+    def agent_base(self) -> Path:
+        """The lower layer of the agent's image: a tar file."""
+        return self.folder / "agent-base.tar"
 
     @property
     def tools(self) -> Path:
@@ -147,6 +180,7 @@ def _build(folder: Path) -> None:
     _add_libraries(root / LIBRARIES)
     compile_python(image, root / "usr/lib", "/usr/lib")
     _make_disk(root, image.disk)
+    _make_agent_base(image, folder / "agent-base")
     shutil.rmtree(folder / "kernel")
 
 
@@ -168,6 +202,7 @@ def _furnish(root: Path) -> None:
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
+    (root / "var/run").symlink_to("/run")
     # Every pod gets a copy of it.
     (root / "etc/resolv.conf").write_text("")
     for file in GUEST.iterdir():
@@ -176,6 +211,10 @@ def _furnish(root: Path) -> None:
     # By this name containerd calls it; the package's own is kept beside.
     (root / "usr/bin/runc").rename(root / "usr/bin/runc.debian")
     (root / "usr/bin/runc").symlink_to("/opt/node/runc")
+    for folder in ("etc/cni/net.d", "opt/cni/bin"):
+        (root / folder).mkdir(parents=True)
+    (root / "opt/cni/bin/loopback").symlink_to("/opt/node/loopback")
+    (root / "etc/cni/net.d/pods.conf").write_text(json.dumps(POD_NETWORK))
     (root / "opt/node/images.tar").write_bytes(images.archive(busybox))
     for series in Series:
         (root / f"etc/{series.value}.toml").write_text(render(series, NODE, TIMEOUTS))
@@ -185,15 +224,24 @@ def _furnish(root: Path) -> None:
 
 
 def _add_libraries(target: Path) -> None:
-    """Installs what the agent and its acceptance test depend on, for the node's Python."""
+    """Installs what the agent and its acceptance test depend on."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["stress"]]
+    install(target, [*project["dependencies"], *project["optional-dependencies"]["stress"]])
+
+
+def install(target: Path, wanted: Sequence[str]) -> None:
+    """Installs wheels, and what they depend on, for the virtual node's Python.
+
+    Args:
+        target: Where to; it is made.
+        wanted: What, as pip is told.
+    """
     platforms = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
             *("--target", str(target), "--python-version", PYTHON_VERSION),
-            *("--only-binary=:all:", "--constraint", str(ROOT / "constraints.txt")),
+            *("--only-binary=:all:", "--no-compile", "--constraint", str(ROOT / "constraints.txt")),
             *(f"--platform={one}" for one in platforms),
             *wanted,
         ],
@@ -219,6 +267,17 @@ def compile_python(image: Image, folder: Path, where: str) -> None:
         check=False,
         capture_output=True,
     )
+
+
+def _make_agent_base(image: Image, root: Path) -> None:
+    """Makes the lower layer of the agent's image: Debian's Python and all it needs."""
+    debian.unpack(root, AGENT_PACKAGES)
+    compile_python(image, root / "usr/lib", "/usr/lib")
+    for name in ("doc", "man"):
+        shutil.rmtree(root / "usr/share" / name)
+    with tarfile.open(image.agent_base, "w") as tar:
+        tar.add(root, ".")
+    shutil.rmtree(root)
 
 
 def _make_disk(root: Path, disk: Path) -> None:

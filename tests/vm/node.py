@@ -17,7 +17,6 @@ from weka_cpuset.engine import Demand
 READY_TIMEOUT_S: Final = 180.0
 # Forty pods at once are served one after the other, and all is emulated.
 CALL_TIMEOUT_S: Final = 300.0
-PLUGIN: Final = "/node/plugins/99-weka-cpuset"
 LOG: Final = "/node/agent.log"
 
 
@@ -49,6 +48,13 @@ class Runtime:
         """What it wrote to its log, over all restarts."""
         return self.machine.run("cat /node/containerd.log").splitlines()
 
+    def complaints(self) -> list[str]:
+        """The lines of its log that tell of a crash, or of a plugin that was too slow."""
+        lines = self.log_lines()
+        found = [line for line in lines if "panic:" in line or "fatal error:" in line]
+        # Deadlines of its own pass in emulation; one that drops a plugin names it.
+        return found + [line for line in lines if "plugin" in line and "deadline exceeded" in line]
+
     def close(self) -> None:
         """Closes the connection; it goes on."""
         self.cri.close()
@@ -74,7 +80,7 @@ class Agent:
     def start(self, options: Sequence[str] = ()) -> None:
         """Starts a process and waits until it is synchronized with the runtime."""
         self.expect_ready()
-        command = " ".join([PROGRAM, "run", "--socket", "/node/nri.sock", *options])
+        command = " ".join([PROGRAM, "run", *options])
         self._machine.run(
             f"NOTIFY_SOCKET=/run/notify setsid /{command} < /dev/null >> {LOG} 2>&1 &"
         )

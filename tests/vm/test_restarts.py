@@ -5,17 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from nodestress import cri_pb2 as pb
 from nodestress.cri import CriError
 from tests.e2e.kubelet import RunningPod
 from tests.e2e.pods import annotated, integer, shared
 from tests.vm.conftest import VmNode
 from tests.vm.machine import Machine
-from tests.vm.node import PLUGIN, Agent, Runtime, VmKubelet
-from tests.vm.product import PROGRAM
-from tests.vm.truth import Truth, memory_nodes, parse
-
-# Reads what the kernel says to it, first of all.
-ASKS = ("grep", "_allowed_list", "/proc/self/status")
+from tests.vm.node import Agent, Runtime, VmKubelet
+from tests.vm.truth import ALL, Truth, parse
 
 
 @contextmanager
@@ -85,21 +82,30 @@ def test_runtime_killed_under_load(node: VmNode) -> None:
     assert not node.truth.history(pods).broken
 
 
-def test_first_pod_after_the_boot_is_right(machine: Machine, runtime: Runtime) -> None:
-    """A plugin that the runtime launches at boot places the very first pod of the node."""
-    machine.run(f"ln -s /{PROGRAM} {PLUGIN}; sync")
+def test_takes_over_the_cpusets_of_a_predecessor(machine: Machine, runtime: Runtime) -> None:
+    """What the component before it left right stays at every instant; what it left wrong does not.
 
-    machine.reboot()
-    runtime.wait_ready()
-
+    Its integer containers have cpus by other rules: here two of two cores and two nodes.
+    """
     kubelet = VmKubelet(runtime)
     truth = Truth(machine, kubelet)
-    first = kubelet.run(annotated("first", "15,16", ASKS))
-    kubelet.wait_exited(first)
-    cpus, mems = (parse(line.partition(":")[2]) for line in kubelet.log_of(first))
-    assert cpus == parse("15-16")
-    assert mems == memory_nodes(cpus)
-    pods = kubelet.run_all([integer("integer", 2), shared("shared")])
+    specs = [integer("owner", 2), annotated("named", "15,16"), shared("right"), shared("wrong")]
+    pods = kubelet.run_all(specs)
+    owner, named = parse("3,12"), parse("15-16")
+    rest = ALL - owner - named
+    left = [(owner, ""), (named, "1"), (rest, ""), (rest | owner, "")]
+    for pod, (cpus, mems) in zip(pods, left, strict=True):
+        resources = pb.LinuxContainerResources(cpuset_cpus=str(cpus), cpuset_mems=mems)
+        runtime.cri.update_container_resources(pod.container, resources)
+    truth.history()
+
+    agent = Agent(machine)
+    agent.start()
+
+    truth.assert_settled(pods)
+    seen = truth.history()
+    for pod, (cpus, _) in zip(pods[:3], left, strict=False):
+        assert seen.places[pod.container] == {cpus}
+    kubelet.delete(pods.pop(0))
     truth.assert_settled(pods)
     assert not truth.history().broken
-    assert len(Agent(machine).pids()) == 1

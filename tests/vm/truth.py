@@ -1,6 +1,6 @@
 """What the kernel of a virtual node enforces, judged by the one checker of the rules."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,12 +40,14 @@ class Seen:
         overlaps: How many of the sights had a container on a cpu that another one owns.
         longest_s: How long the longest of these lasted, in seconds.
         broken: All rules that were broken at an instant.
+        places: All cpusets that each container was seen with, by its id.
     """
 
     looks: int
     overlaps: int
     longest_s: float
     broken: tuple[str, ...]
+    places: Mapping[str, frozenset[CpuSet]]
 
 
 class Truth:
@@ -116,16 +118,24 @@ class Truth:
         told = self._machine.ask("history")
         sights: list[tuple[float, dict[str, str]]] = told["sights"]
         overlaps, longest_s, broken = 0, 0.0, []
+        places: dict[str, set[CpuSet]] = {}
         for number, (at_s, sight) in enumerate(sights):
-            found = self._judge(
-                {one: cpus for one, cpus in sight.items() if judged is None or one in judged}
-            )
+            chosen = {one: cpus for one, cpus in sight.items() if judged is None or one in judged}
+            for one, cpus in chosen.items():
+                places.setdefault(one, set()).add(parse(cpus))
+            found = self._judge(chosen)
             if any(one.rule == OVERLAP for one in found):
                 overlaps += 1
                 end_s = sights[number + 1][0] if number + 1 < len(sights) else at_s
                 longest_s = max(longest_s, end_s - at_s)
             broken += [one.text for one in found]
-        return Seen(told["looks"], overlaps, longest_s, tuple(dict.fromkeys(broken)))
+        return Seen(
+            told["looks"],
+            overlaps,
+            longest_s,
+            tuple(dict.fromkeys(broken)),
+            {one: frozenset(cpus) for one, cpus in places.items()},
+        )
 
     def _judge(self, sight: dict[str, str]) -> Any:
         enforced = {
