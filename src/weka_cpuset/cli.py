@@ -177,7 +177,7 @@ def run(file: Path | None, **options: object) -> None:
         queues["kubernetes"] = telling.backlog
     if chosen.http.listen:
         fates = telling.backlog.fates if telling is not None else {}
-        beside.append(_http(agent, Address.parse(chosen.http.listen), queues, fates))
+        beside.append(_http(agent, chosen.http, queues, fates))
     try:
         asyncio.run(daemon.serve(agent, notifier, beside))
     except daemon.LauncherGone:
@@ -239,7 +239,10 @@ def _telling(agent: "Agent") -> "Telling | None":
 
 
 def _http(
-    agent: "Agent", address: Address, queues: "Mapping[str, Queue]", fates: "Mapping[Fate, int]"
+    agent: "Agent",
+    chosen: settings.HttpSettings,
+    queues: "Mapping[str, Queue]",
+    fates: "Mapping[Fate, int]",
 ) -> Callable[[], Awaitable[None]]:
     """Return what shows the agent's state and metrics."""
 
@@ -250,7 +253,8 @@ def _http(
         await in_thread(lambda: importlib.import_module("weka_cpuset.web.work"))
         from weka_cpuset.web.work import server_of
 
-        await server_of(agent, address, queues, fates).run()
+        address, names = Address.parse(chosen.listen), chosen.names_in_metrics
+        await server_of(agent, address, queues, fates, names=names).run()
 
     return show
 

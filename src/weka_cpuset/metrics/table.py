@@ -1,8 +1,9 @@
 """Every metric there is: name, kind, labels, help. docs/reference/metrics.md is generated from it.
 
 The values of labels come from closed sets, which do not grow with pods. The exceptions are the
-numbers of the machine's NUMA nodes, and versions, of which there is one at a time. Names end
-as Prometheus wants it: `_total` for counters, units in base units.
+numbers of the machine's NUMA nodes, versions, of which there is one at a time, and the names of
+pods where they are asked for (`http.names_in_metrics`). Names end as Prometheus wants it: `_total`
+for counters, units in base units.
 """
 
 import enum
@@ -124,6 +125,12 @@ SLOW = _counter("slow_answers", "Answers that took a tenth of the runtime's dead
 DECISIONS = _counter("decisions", "Decisions.", Label("event", EVENTS), Label("outcome", OUTCOMES))
 REFUSALS = _counter("refusals", "Containers refused.", Label("reason", tuple(sorted(_refusals()))))
 CONTAINERS = _gauge("containers", "Live containers.", _CLASS)
+OWNED = _gauge(
+    "container_cpus",
+    "Cpus that a container has of its own; only with http.names_in_metrics.",
+    *(Label(one, note="its name") for one in ("namespace", "pod", "container")),
+    _CLASS,
+)
 WAITING = _gauge(
     "containers_in_trouble",
     "Containers that ask for cpus of their own and run on the pool (unplaced), that name cpus "

@@ -53,6 +53,7 @@ class Sources(NamedTuple):
         connections: Returns how many HTTP connections are open.
         viewers: Returns how many of them follow `/events`.
         fates: What became of what Kubernetes is told, by `Fate`.
+        names: Whether pods are named.
     """
 
     agent: Agent
@@ -60,6 +61,7 @@ class Sources(NamedTuple):
     connections: Callable[[], int]
     viewers: Callable[[], int]
     fates: Mapping[Fate, int] = MappingProxyType({})
+    names: bool = False
 
 
 def values_of(sources: Sources) -> Iterator[Values]:
@@ -72,6 +74,7 @@ def values_of(sources: Sources) -> Iterator[Values]:
     yield from _connection(agent)
     yield from _requests(agent)
     yield from _containers(agent)
+    yield table.OWNED, list(_owned(agent.handlers.ledger)) if sources.names else []
     yield from _cpus(agent.handlers.ledger)
     yield from _changes(agent)
     yield from _audit(agent)
@@ -133,6 +136,14 @@ def _containers(agent: Agent) -> Iterator[Values]:
         Code.NARROWED: len(agent.auditor.status.narrowed),
     }
     yield _each(table.WAITING, trouble.items())
+
+
+def _owned(ledger: Ledger) -> Iterator[Sample]:
+    """Yield how many cpus each owner has; the runtime may not have told who it is."""
+    for one in ledger.exclusive.values():
+        if one.cpus is not None and one.pod is not None and one.pod.name:
+            labels = (one.pod.namespace, one.pod.name, one.container.name, one.kind.value)
+            yield Sample(labels, len(one.cpus))
 
 
 def _cpus(ledger: Ledger) -> Iterator[Values]:

@@ -159,6 +159,7 @@ TABLE: tuple[Setting, ...] = (
         "WEKA_CPUSET_HTTP_LISTEN",
         "--http-listen",
     ),
+    Setting("http.names_in_metrics", _typed(bool), "true or false"),
     Setting("journal.entries", _typed(_Entries), "a whole number from 0 to 100000"),
     Setting("journal.file", _typed(str), "a path, or nothing for no file", None, "--journal"),
     Setting("journal.max_bytes", _typed(_JournalBytes), "bytes from 65536 to 1099511627776"),

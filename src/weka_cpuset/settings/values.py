@@ -161,6 +161,10 @@ class HttpSettings:
     """A host and a port, or the path of a socket; empty: nowhere. The port is none that the
     exporters of Prometheus (9100 to 9999), Kubernetes or Linux give to anybody."""
 
+    names_in_metrics: bool = False
+    """Whether the metrics name the pods that own cpus: one series for each such container. Their
+    number has no bound over time, and whoever scrapes them sees the names."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class JournalSettings:

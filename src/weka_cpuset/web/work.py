@@ -20,6 +20,8 @@ def server_of(
     address: Address,
     queues: Mapping[str, Queue],
     fates: Mapping[Fate, int] = MappingProxyType({}),
+    *,
+    names: bool = False,
 ) -> Server:
     """Return the server of an agent; `run` it on the agent's event loop.
 
@@ -28,11 +30,14 @@ def server_of(
         address: Where it listens.
         queues: The agent's queues, by name; for the metrics.
         fates: What became of what Kubernetes is told; for the metrics too.
+        names: Whether the metrics name pods.
     """
     snapshots = Snapshots(agent, socket.gethostname())
     events = Events(snapshots, agent.observer.journal)
     # The server counts its connections, and the metrics have them.
-    sources = Sources(agent, queues, lambda: server.connections, lambda: events.viewers, fates)
+    sources = Sources(
+        agent, queues, lambda: server.connections, lambda: events.viewers, fates, names
+    )
     any_host = not address.is_loopback
     site = Site(agent, snapshots, events, Exposition(sources), any_host=any_host)
     server = Server(address, site.answer)

@@ -32,9 +32,9 @@ def agent() -> Agent:
     return agent
 
 
-def families(agent: Agent) -> Mapping[str, Family]:
+def families(agent: Agent, *, names: bool = False) -> Mapping[str, Family]:
     """Return an agent's metrics as Prometheus reads them."""
-    sources = Sources(agent, {}, lambda: 0, lambda: 0)
+    sources = Sources(agent, {}, lambda: 0, lambda: 0, names=names)
     text = asyncio.run(Exposition(sources).text()).decode()
     return {one.name: one for one in text_string_to_metric_families(text)}
 
@@ -66,7 +66,7 @@ def test_everything_shown_is_in_the_table_with_its_kind_and_labels(agent: Agent)
     start(agent.handlers, create("own", 2000))
     agent.handlers.on_answered("CreateContainer", 0.001)
     rows = {one.name.removesuffix("_total"): one for one in TABLE}
-    shown = families(agent)
+    shown = families(agent, names=True)
     assert rows.keys() == shown.keys()
     for name, family in shown.items():
         row = rows[name]
@@ -94,6 +94,19 @@ def test_containers_and_cpus_are_counted_by_class(agent: Agent) -> None:
     cpus = values(agent, "weka_cpuset_cpus")
     assert 8 == sum(cpus.values())
     assert {"annotated": 1, "integer": 2, "pool": 5} == {use: n for (_, use), n in cpus.items()}
+
+
+def test_owners_are_named_only_where_that_is_asked_for(agent: Agent) -> None:
+    """With the cpus that each has; shared containers own none."""
+    start(agent.handlers, create("own", 2000))
+    start(agent.handlers, create("named", 100, {CORES_ANNOTATION: "6"}))
+    start(agent.handlers, create("shared", 100))
+    assert families(agent)["weka_cpuset_container_cpus"].samples == []
+    shown = families(agent, names=True)["weka_cpuset_container_cpus"].samples
+    assert {(one.labels["pod"], one.labels["class"], one.value) for one in shown} == {
+        ("own", "integer", 2),
+        ("named", "annotated", 1),
+    }
 
 
 def test_refusals_are_counted_by_reason_and_there_from_the_start(agent: Agent) -> None:
