@@ -5,6 +5,7 @@ import contextlib
 import logging
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -138,3 +139,13 @@ def test_dry_run_tells_no_pod_what_has_not_happened(
     environment = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
     assert telling_of(agent_of(EIGHT, settings), environment, account) is None
     assert "in a dry run" in caplog.text
+
+
+def test_agent_that_has_it_off_loads_nothing_of_it() -> None:
+    """But for the names of the metric's label."""
+    code = (
+        "import sys, weka_cpuset.cli, weka_cpuset.daemon, weka_cpuset.web.work\n"
+        "print(*sorted(one for one in sys.modules if one.startswith('weka_cpuset.kubernetes.')))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert ["weka_cpuset.kubernetes.fate"] == found.stdout.decode().split()
