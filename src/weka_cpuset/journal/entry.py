@@ -50,7 +50,7 @@ class Line(msgspec.Struct, frozen=True, rename={"kind": "class"}):
     container: str = ""
     """Its name: namespace/pod/container."""
     kind: str = ""
-    """Its class: annotated, integer or shared."""
+    """Its class: annotated, integer or shared; empty if it was refused before it had one."""
     before: str = ""
     """Its cpus before, as a list such as `0,2-3`; with Hotplug: the machine's."""
     after: str = ""

@@ -196,7 +196,7 @@ def _cut(text: str, most: int) -> str:
     """Return a text of so many bytes at most."""
     data = text.encode(errors="replace")
     if len(data) <= most:
-        return text
+        return data.decode()
     return data[: most - len(_MORE)].decode(errors="ignore") + _MORE.decode()
 
 

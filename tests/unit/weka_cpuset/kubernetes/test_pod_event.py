@@ -134,3 +134,8 @@ def test_pod_without_a_name_of_kubernetes_is_told_nothing(nameless: PodName | No
 
 def test_decision_without_refusal_and_move_tells_nothing() -> None:
     assert [] == list(pod_events(moved()))
+
+
+def test_text_that_is_no_unicode_is_told_as_far_as_it_is() -> None:
+    """Nothing that a name has in it keeps the others from being told."""
+    assert "container main: odd ?" == body(refused("large", reason="odd \udc80"))["note"]
