@@ -148,6 +148,16 @@ class VmKubelet(Kubelet):
         self.demands[container] = (pod.spec.name, demand_of(pod))
         self._machine.ask("watch", containers={container: f"{pod.cgroup}/{container}"})
 
+    def stop_containers(self, pod: RunningPod, grace_s: int) -> None:
+        """Stops a pod's containers; tries again where a kubelet would."""
+        try:
+            super().stop_containers(pod, grace_s)
+        except CriError as error:
+            # containerd, when its shim ends while it is asked to kill what has just ended.
+            if "ttrpc: closed" not in error.message:
+                raise
+            super().stop_containers(pod, grace_s)
+
     def delete(self, pod: RunningPod, grace_s: int | None = None) -> None:
         """Deletes a pod: containers first, then the sandbox, then its cgroup."""
         self.stop_containers(pod, pod.spec.grace_s if grace_s is None else grace_s)

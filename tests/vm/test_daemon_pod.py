@@ -104,8 +104,8 @@ def test_container_is_confined_as_the_chart_says(node: Node) -> None:
     assert {int(status[name], 16) for name in CAPABILITIES} == {0}
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     for name in OWN_NAMESPACES:
-        own, host = node.machine.run(f"readlink /proc/{pid}/ns/{name} /proc/1/ns/{name}").split()
-        assert own != host
+        own, host = (node.machine.run(f"readlink /proc/{one}/ns/{name}") for one in (pid, 1))
+        assert own != host, name
     writable = node.daemon.writable(node.agent)
     mounts = node.daemon.container["volumeMounts"]
     assert "/" not in writable
