@@ -1,7 +1,8 @@
 """Takes the place of `ssl` in the self-contained executable, which speaks no TLS.
 
 Its HTTP server has none, and OpenSSL would have to be kept up to date in it. asyncio and
-prometheus-client want the names below when they are imported; nothing calls them.
+prometheus-client want the names below when they are imported; nothing calls them. By the missing
+OPENSSL_VERSION the agent knows that it cannot tell Kubernetes anything.
 """
 
 PROTOCOL_TLS_CLIENT = 16

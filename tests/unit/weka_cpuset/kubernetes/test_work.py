@@ -16,6 +16,7 @@ from tests.agents import agent_of
 from tests.api_server import ApiServerDouble
 from tests.requests import EIGHT, create, start
 from weka_cpuset.engine import CORES_ANNOTATION
+from weka_cpuset.kubernetes.backlog import CAPACITY
 from weka_cpuset.kubernetes.fate import Fate
 from weka_cpuset.kubernetes.work import Telling, telling_of
 from weka_cpuset.settings import KubernetesSettings, Settings
@@ -117,6 +118,39 @@ async def test_server_with_another_name_is_told_nothing(
             await posting
     assert [] == double.posts
     assert 0 == telling.backlog.fates[Fate.POSTED]
+
+
+@pytest.mark.asyncio
+async def test_server_that_speaks_no_tls_is_in_nobodys_way(
+    account: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The agent answers as if there were none, and what waits is bounded."""
+
+    def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del reader
+        writer.write(b"\x16\x03\x01garbage" * 1000)
+        writer.close()
+
+    agent = agent_of(EIGHT)
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    environment = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
+    telling = telling_of(agent, environment, account)
+    assert telling is not None
+    posting = asyncio.create_task(telling.run())
+    async with server, asyncio.timeout(DEADLINE_S):
+        for number in range(CAPACITY + 10):
+            with pytest.raises(nri.Refusal):
+                agent.handlers.create_container(create(f"large{number}", 99_000))
+        assert 2 == len(start(agent.handlers, create("own", 2000)))
+        while not any("does not take an Event" in one for one in caplog.messages):
+            await asyncio.sleep(0.001)
+        assert not posting.done()
+    posting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await posting
+    assert telling.backlog.waiting <= CAPACITY
+    assert 10 == telling.backlog.refused
 
 
 def test_agent_without_an_account_says_so_and_goes_on(
