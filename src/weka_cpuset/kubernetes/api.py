@@ -182,7 +182,7 @@ class _Link:
         while isinstance(head, h11.InformationalResponse):
             head = await self._event()
         if not isinstance(head, h11.Response):
-            raise BadAnswer("the server has closed the connection")
+            raise AssertionError("an end before the answer is an error of the protocol")
         body = bytearray()
         while isinstance(event := await self._event(), h11.Data):
             body += event.data
