@@ -39,6 +39,8 @@ def arguments(root: Path, *more: str) -> list[str]:
         *("--socket", str(root / "nri.sock"), "--sysfs", str(root / "sys")),
         # The small runtime has no cgroup files; those of this machine are not for its cpus.
         *("--cgroups", str(root / "cgroup")),
+        # Not the port of an agent that this machine may have.
+        *("--http-listen", str(root / "http.sock")),
         *("--log-format", "json", "--log-level", "debug", "--settle-way", "reply", *more),
     ]
 
