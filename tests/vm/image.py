@@ -211,10 +211,12 @@ def _furnish(root: Path) -> None:
     # By this name containerd calls it; the package's own is kept beside.
     (root / "usr/bin/runc").rename(root / "usr/bin/runc.debian")
     (root / "usr/bin/runc").symlink_to("/opt/node/runc")
-    for folder in ("etc/cni/net.d", "opt/cni/bin"):
-        (root / folder).mkdir(parents=True)
-    (root / "opt/cni/bin/loopback").symlink_to("/opt/node/loopback")
+    (root / "etc/cni/net.d").mkdir(parents=True)
     (root / "etc/cni/net.d/pods.conf").write_text(json.dumps(POD_NETWORK))
+    # Where containerd looks by default: Debian has changed that in its older releases.
+    for folder in ("opt/cni/bin", "usr/lib/cni"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "loopback").symlink_to("/opt/node/loopback")
     (root / "opt/node/images.tar").write_bytes(images.archive(busybox))
     for series in Series:
         (root / f"etc/{series.value}.toml").write_text(render(series, NODE, TIMEOUTS))
