@@ -127,6 +127,7 @@ class VmKubelet(Kubelet):
 
     Attributes:
         demands: What each container that ever ran should have had: id -> name and demand.
+        pods: The pods that it has made and not deleted yet, by their sandbox.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -134,12 +135,15 @@ class VmKubelet(Kubelet):
         super().__init__(runtime, Path("/var/log/pods"))  # type: ignore[arg-type]  # as said
         self._machine = runtime.machine
         self.demands: dict[str, tuple[str, Demand]] = {}
+        self.pods: dict[str, RunningPod] = {}
 
     def run_sandbox(self, spec: PodSpec) -> RunningPod:
         """Makes the pod's cgroup and its sandbox, without any container."""
         config = self._sandbox_config(spec)
         self._machine.ask("make_pod", cgroup=config.linux.cgroup_parent, logs=config.log_directory)
-        return RunningPod(config, self._cri.run_pod_sandbox(config), spec=spec)
+        pod = RunningPod(config, self._cri.run_pod_sandbox(config), spec=spec)
+        self.pods[pod.sandbox] = pod
+        return pod
 
     def start(self, pod: RunningPod, name: str) -> None:
         """Starts a created container of a pod."""
@@ -166,6 +170,7 @@ class VmKubelet(Kubelet):
             self._cri.remove_container(container)
         self._cri.remove_pod_sandbox(pod.sandbox)
         self._machine.ask("remove_pod", cgroup=pod.cgroup)
+        self.pods.pop(pod.sandbox, None)
 
     def log_of(self, pod: RunningPod) -> list[str]:
         """What the pod's only container wrote, line by line, without the log's own columns."""

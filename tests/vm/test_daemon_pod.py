@@ -1,7 +1,7 @@
 """The agent in a container, as the chart runs it; one machine serves all of these tests."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -10,7 +10,7 @@ from tests.e2e import images
 from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import RunningPod
 from tests.e2e.pods import annotated, integer, shared
-from tests.vm import agent_image
+from tests.vm import agent_image, test_placement
 from tests.vm.daemon_pod import DaemonPod
 from tests.vm.evidence import EVIDENCE, MACHINE, judge_the_end
 from tests.vm.image import Image
@@ -20,33 +20,32 @@ from tests.vm.truth import ALL, NODES, Truth
 from weka_cpuset.engine import CpuSet
 
 SEED_TIMEOUT_S = 240.0
+PLACEMENTS = [one for name, one in vars(test_placement).items() if name.startswith("test_")]
 OWN_NAMESPACES = ("net", "pid", "ipc", "mnt", "uts")
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Node:
-    """A node on which the chart's pod is at work.
-
-    Attributes:
-        agent: The pod; another one after an upgrade.
-    """
+    """A node for the chart's pod."""
 
     machine: Machine
     runtime: Runtime
     kubelet: VmKubelet
     truth: Truth
     daemon: DaemonPod
-    agent: RunningPod
+
+    @property
+    def agent(self) -> RunningPod:
+        """The chart's pod; another one after an upgrade."""
+        (pod,) = self.truth.always
+        return pod
 
     def start_agent(self) -> None:
         """Starts the chart's pod, and waits until it is ready."""
-        self.agent = self.daemon.start()
-        self.daemon.wait_ready(self.agent)
-
-    def assert_settled(self, pods: Iterable[RunningPod]) -> None:
-        """Waits until these pods and the agent's own are placed by the rules."""
-        self.truth.assert_settled([*pods, self.agent])
+        pod = self.daemon.start()
+        self.truth.always = (pod,)
+        self.daemon.wait_ready(pod)
 
 
 @pytest.fixture(scope="session")
@@ -77,9 +76,9 @@ def lasting(
         runtime.wait_ready()
         kubelet = VmKubelet(runtime)
         daemon = DaemonPod(runtime, kubelet, {})
-        agent = daemon.start()
-        daemon.wait_ready(agent)
-        yield Node(machine, runtime, kubelet, Truth(machine, kubelet), daemon, agent)
+        node = Node(machine, runtime, kubelet, Truth(machine, kubelet), daemon)
+        node.start_agent()
+        yield node
         runtime.close()
     finally:
         machine.close()
@@ -88,9 +87,10 @@ def lasting(
 @pytest.fixture
 def node(lasting: Node, request: pytest.FixtureRequest) -> Iterator[Node]:
     """The node without any pod but the agent's; in the end no rule may have been broken."""
-    lasting.assert_settled([])
+    lasting.truth.assert_settled([])
     lasting.truth.history()
     yield lasting
+    lasting.kubelet.delete_all(list(lasting.kubelet.pods.values()))
     judge_the_end(request.config, lasting.runtime, lasting.truth)
     assert lasting.daemon.answers(lasting.agent, "livenessProbe")
 
@@ -117,21 +117,10 @@ def test_container_is_confined_as_the_chart_says(node: Node) -> None:
     )
 
 
-def test_pods_of_each_class_are_placed(node: Node) -> None:
-    """Named cpus move their owner, memory follows, and what is deleted is free again."""
-    owner, other = node.kubelet.run_all([integer("owner", 4), shared("shared")])
-    node.assert_settled([owner, other])
-    taken = node.truth.cpus_of(owner)
-    wanted = CpuSet.of([min(taken), 15, 16])
-
-    named = node.kubelet.run(annotated("named", str(wanted)))
-
-    node.assert_settled([owner, other, named])
-    assert taken - wanted <= node.truth.cpus_of(owner)
-    node.kubelet.delete_all([owner, named])
-    node.assert_settled([other])
-    assert node.truth.cpus_of(other) == ALL
-    node.kubelet.delete(other)
+@pytest.mark.parametrize("case", PLACEMENTS, ids=lambda case: case.__name__)
+def test_placement_is_that_of_a_process(node: Node, case: Callable[[Node], None]) -> None:
+    """Each case for an agent that is a process of the host, with the agent in its pod."""
+    case(node)
 
 
 def test_acceptance_test_is_met(node: Node, pytestconfig: pytest.Config) -> None:
@@ -154,7 +143,7 @@ def test_rolling_upgrade_moves_nobody(node: Node) -> None:
     """One pod of the DaemonSet ends, the next starts; every cpuset is as it was, all the time."""
     specs = [integer("owner", 3), annotated("named", "15,16"), shared("one"), shared("two")]
     pods = node.kubelet.run_all(specs)
-    node.assert_settled(pods)
+    node.truth.assert_settled(pods)
     before = {pod.container: node.truth.cpus_of(pod) for pod in pods}
     memory = [node.truth.mems_of(pod) for pod in pods]
     node.truth.history()
@@ -162,18 +151,17 @@ def test_rolling_upgrade_moves_nobody(node: Node) -> None:
     node.kubelet.delete(node.agent)
     node.start_agent()
 
-    node.assert_settled(pods)
+    node.truth.assert_settled(pods)
     # The new pod itself starts where no agent is there yet: anywhere.
     seen = node.truth.history(pods)
     assert seen.places == {container: {cpus} for container, cpus in before.items()}
     assert [node.truth.mems_of(pod) for pod in pods] == memory
-    node.kubelet.delete_all(pods)
 
 
 def test_release_by_the_chart_gives_the_machine_back(node: Node) -> None:
     """With the value `release` the pod is ready when no container is held to any cpus."""
     pods = node.kubelet.run_all([integer("owner", 2), annotated("named", "15"), shared("shared")])
-    node.assert_settled(pods)
+    node.truth.assert_settled(pods)
     node.kubelet.delete(node.agent)
 
     releasing = DaemonPod(node.runtime, node.kubelet, {"release": True}).start()

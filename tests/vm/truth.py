@@ -56,11 +56,15 @@ class Truth:
     Args:
         machine: The virtual machine.
         kubelet: Knows what runs there.
+
+    Attributes:
+        always: Pods that run whatever a test does: the agent's own.
     """
 
     def __init__(self, machine: Machine, kubelet: VmKubelet) -> None:
         self._machine = machine
         self._kubelet = kubelet
+        self.always: tuple[RunningPod, ...] = ()
 
     def cpus_of(self, pod: RunningPod) -> CpuSet:
         """The cpus of a pod's container, according to its cgroup."""
@@ -71,11 +75,11 @@ class Truth:
         return parse(self._machine.ask("tasks")[pod.container]["mems"])
 
     def assert_settled(self, pods: Iterable[RunningPod], online: CpuSet = ALL) -> None:
-        """Waits until exactly these pods are placed by the rules; fails with what is wrong.
+        """Waits until these pods, and no others, are placed by the rules; fails with what is wrong.
 
         Cgroup and masks of every task must agree.
         """
-        wanted = {pod.container for pod in pods}
+        wanted = {pod.container for pod in (*pods, *self.always)}
         faults: list[str] = []
 
         def settled() -> bool:
