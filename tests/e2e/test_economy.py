@@ -36,6 +36,7 @@ SYSFS = Path("/sys")
 LONG_S = 5.0
 SHORT_S = 0.3
 
+
 @pytest.fixture
 def recording(folder: Path) -> Path:
     """Where the agent writes down all its decisions."""
