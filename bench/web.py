@@ -86,8 +86,14 @@ async def _scrape(path: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _looked_at(path: Path) -> AsyncIterator[None]:
-    lookers = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.web", str(path))
+async def _beside(*path: str) -> AsyncIterator[None]:
+    """Have a process beside that looks, or one that does nothing where no path is given.
+
+    Both begin with the same pause, after which the agent has ended its burst: the events after it
+    take longer than others.
+    """
+    program = ("-m", "bench.web", *path) if path else ("-c", "import time; time.sleep(3600)")
+    lookers = await asyncio.create_subprocess_exec(sys.executable, *program)
     await asyncio.sleep(1.0)
     try:
         yield
@@ -136,8 +142,9 @@ async def measure(folder: Path) -> tuple[Figures, Figures]:
         alone, looked_at = Figures(), Figures()
         await _round(node, agent.pid, Figures())
         for _ in range(ROUNDS):
-            await _round(node, agent.pid, alone)
-            async with _looked_at(http):
+            async with _beside():
+                await _round(node, agent.pid, alone)
+            async with _beside(str(http)):
                 await _round(node, agent.pid, looked_at)
         return alone, looked_at
     finally:
