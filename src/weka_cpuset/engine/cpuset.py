@@ -4,6 +4,7 @@ The same type is used for sets of NUMA node ids: both are small numbers that the
 writes in its list format, documented in cpuset(7) under "List Format".
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,13 @@ TEXT_MAX = 65536
 """Longest text that is looked at, in characters; a list of all ids has less than 41,000."""
 
 _ITEM = re.compile(r"[ \t\n]*([0-9]+)(?:-([0-9]+))?[ \t\n]*")
+_KEPT = 256
+"""So many lists are kept as texts, and as sets: what all containers on the pool have is written
+and read again and again."""
+
+_SHORT = 2048
+"""Longer texts are not kept; a list of 512 cpus of which every second is missing has 1,100."""
+
 _DIGITS_MAX = 9
 """Longer numbers are out of range without being converted."""
 
@@ -92,23 +100,7 @@ class CpuSet:
         Raises:
             CpuListError: The text is not such a list or an id is above `MAX_CPU`.
         """
-        if len(text) > TEXT_MAX:
-            raise CpuListError(text, TEXT_MAX, f"longer than {TEXT_MAX} characters")
-        if not text.strip(" \t\n"):
-            return cls.EMPTY
-        mask = 0
-        position = 0
-        while True:
-            match = _ITEM.match(text, position)
-            if match is None:
-                raise CpuListError(text, position, "a number or a range is expected")
-            mask |= _mask_of_range(text, match)
-            position = match.end()
-            if position == len(text):
-                return cls(mask)
-            if text[position] != ",":
-                raise CpuListError(text, position, f"unexpected {text[position]!r}")
-            position += 1
+        return cls(_mask_of_short(text) if len(text) <= _SHORT else _mask_of(text))
 
     @property
     def lowest(self) -> int:
@@ -170,21 +162,48 @@ class CpuSet:
 
     def __str__(self) -> str:
         """Write the canonical list: ascending, ranges joined, no blanks."""
-        parts = []
-        mask = self.mask
-        while mask:
-            low = (mask & -mask).bit_length() - 1
-            run = mask >> low
-            length = (~run & (run + 1)).bit_length() - 1
-            parts.append(str(low) if length == 1 else f"{low}-{low + length - 1}")
-            mask &= mask + (1 << low)
-        return ",".join(parts)
+        return _text_of(self.mask)
 
     def __repr__(self) -> str:
         return f"CpuSet({str(self)!r})"
 
 
 CpuSet.EMPTY = CpuSet(0)
+
+
+@functools.lru_cache(_KEPT)
+def _text_of(mask: int) -> str:
+    parts = []
+    while mask:
+        low = (mask & -mask).bit_length() - 1
+        run = mask >> low
+        length = (~run & (run + 1)).bit_length() - 1
+        parts.append(str(low) if length == 1 else f"{low}-{low + length - 1}")
+        mask &= mask + (1 << low)
+    return ",".join(parts)
+
+
+def _mask_of(text: str) -> int:
+    if len(text) > TEXT_MAX:
+        raise CpuListError(text, TEXT_MAX, f"longer than {TEXT_MAX} characters")
+    if not text.strip(" \t\n"):
+        return 0
+    mask = 0
+    position = 0
+    while True:
+        match = _ITEM.match(text, position)
+        if match is None:
+            raise CpuListError(text, position, "a number or a range is expected")
+        mask |= _mask_of_range(text, match)
+        position = match.end()
+        if position == len(text):
+            return mask
+        if text[position] != ",":
+            raise CpuListError(text, position, f"unexpected {text[position]!r}")
+        position += 1
+
+
+_mask_of_short = functools.lru_cache(_KEPT)(_mask_of)
 
 
 def _mask_of_range(text: str, match: re.Match[str]) -> int:
