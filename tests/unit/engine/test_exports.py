@@ -10,7 +10,10 @@ from weka_cpuset import engine
 from weka_cpuset.engine import cpuset, demand, errors, events
 
 FOLDER = Path(engine.__file__).parent
-PURE = {"collections", "dataclasses", "enum", "fractions", "itertools", "re", "types", "typing"}
+PURE = {
+    *("collections", "dataclasses", "enum", "fractions", "functools", "itertools", "re", "types"),
+    "typing",
+}
 """What modules without any input or output need of the standard library."""
 
 
