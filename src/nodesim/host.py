@@ -13,13 +13,8 @@ from pathlib import Path
 from nodesim import kubernetes, limits, machines, runtimes
 from nodesim.actions import Fault, FaultKind, OtherPluginKind, Scenario
 from nodesim.agent import AgentProcess, LogLines
-from nodesim.checker import (
-    AUDIT_DEADLINE_S,
-    DEADLINE_S,
-    HOTPLUG_DEADLINE_S,
-    WRITE_DEADLINE_S,
-    Checker,
-)
+from nodesim.checker import Checker
+from nodesim.deadlines import AUDIT_DEADLINE_S, DEADLINE_S, HOTPLUG_DEADLINE_S, WRITE_DEADLINE_S
 from nodesim.faults import Faults
 from nodesim.kernel import Kernel
 from nodesim.kubelet import Kubelet, PodPhase

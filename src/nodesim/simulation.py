@@ -30,7 +30,7 @@ from nodesim.actions import (
     laid_out,
 )
 from nodesim.agent import logged
-from nodesim.checker import WRITE_DEADLINE_S
+from nodesim.deadlines import WRITE_DEADLINE_S
 from nodesim.expect import evaluate
 from nodesim.host import Host
 from nodesim.observer import CriError

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from nodesim.checker import DEADLINE_S, HOTPLUG_DEADLINE_S, Checker
+from nodesim.checker import Checker
+from nodesim.deadlines import DEADLINE_S, HOTPLUG_DEADLINE_S
 from nodesim.report import VIOLATIONS_MAX, Violation
 from nodesim.tenant import Newcomer
 from weka_cpuset.engine import (

@@ -30,7 +30,7 @@ from nodesim.actions import (
     Scenario,
     Wait,
 )
-from nodesim.checker import HOTPLUG_DEADLINE_S
+from nodesim.deadlines import HOTPLUG_DEADLINE_S
 from nodesim.event_feed import EventFeed
 from nodesim.kernel import CgroupVersion, Kernel
 from nodesim.kubelet import Kubelet, PodWorker

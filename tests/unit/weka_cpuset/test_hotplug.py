@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -116,16 +116,29 @@ async def test_memory_that_is_plugged_in_is_given_to_those_beside_it(
     assert sysfs.readings == 1
 
 
+@contextlib.asynccontextmanager
+async def listening(
+    handlers: Handlers, sysfs: Sysfs, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[socket.socket, asyncio.Event]]:
+    """Look at what can be used when the kernel says so, and at no other time.
+
+    Yields:
+        Where the kernel speaks, and what is set when there is something to settle.
+    """
+    monkeypatch.setattr(hotplug, "LOOK_S", 3600.0)
+    ours, kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    unsettled = asyncio.Event()
+    handlers.on_unsettled = unsettled.set
+    with kernels, watched(handlers, sysfs, lambda: ours):
+        await asyncio.sleep(0)
+        yield kernels, unsettled
+
+
 @pytest.mark.asyncio
 async def test_kernels_word_is_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two events, one look; events of network devices are none of ours."""
-    monkeypatch.setattr(hotplug, "LOOK_S", 3600.0)
-    ours, kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     handlers, sysfs = Handlers(EIGHT, Rules(), dry_run=False), Sysfs()
-    moved = asyncio.Event()
-    handlers.on_unsettled = moved.set
-    with kernels, watched(handlers, sysfs, lambda: ours):
-        await asyncio.sleep(0)
+    async with listening(handlers, sysfs, monkeypatch) as (kernels, moved):
         sysfs.online = CpuSet.of(range(7))
         kernels.send(b"add@/devices/virtual/net/veth\0SUBSYSTEM=net\0")
         for _ in range(2):
@@ -140,13 +153,8 @@ async def test_cpu_that_is_back_at_once_has_every_container_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is online as before, but containers may be without it, or on their parent's cpus."""
-    monkeypatch.setattr(hotplug, "LOOK_S", 3600.0)
-    ours, kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     handlers, sysfs = Handlers(EIGHT, Rules(), dry_run=False), Sysfs()
-    woken = asyncio.Event()
-    handlers.on_unsettled = woken.set
-    with kernels, watched(handlers, sysfs, lambda: ours):
-        await asyncio.sleep(0)
+    async with listening(handlers, sysfs, monkeypatch) as (kernels, woken):
         for word in (b"offline", b"online"):
             kernels.send(word + b"@/devices/system/cpu/cpu7\0SUBSYSTEM=cpu\0")
         await woken.wait()
