@@ -1,16 +1,15 @@
 """The agent in a container, as the chart runs it; one machine serves all of these tests."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e import images
 from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import RunningPod
 from tests.e2e.pods import annotated, integer, shared
 from tests.vm import agent_image, test_placement
+from tests.vm.acceptance import accepted
 from tests.vm.daemon_pod import DaemonPod
 from tests.vm.evidence import EVIDENCE, MACHINE, judge_the_end
 from tests.vm.image import Image
@@ -125,14 +124,7 @@ def test_placement_is_that_of_a_process(node: Node, case: Callable[[Node], None]
 
 def test_acceptance_test_is_met(node: Node, pytestconfig: pytest.Config) -> None:
     """Each criterion of the operators' own test, one round of it."""
-    said = node.machine.run(
-        f"weka-cpuset stress --cri /node/containerd.sock --image {images.BUSYBOX_IMAGE}"
-        f" --agent-log {node.daemon.log_file(node.agent)} --rounds 1 --json 2>/tmp/stress.err"
-        " || test $? -eq 1 || { cat /tmp/stress.err; false; }",
-        SEED_TIMEOUT_S,
-    )
-
-    told = json.loads(said)
+    told = accepted(node.machine, node.daemon.log_file(node.agent), 1, SEED_TIMEOUT_S)
     pytestconfig.stash[EVIDENCE] += [
         f"the agent in a container: {one['title']}: {one['evidence']}" for one in told["criteria"]
     ]

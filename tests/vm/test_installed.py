@@ -15,7 +15,7 @@ from tests.vm.truth import ALL, NODES, Truth, memory_nodes, parse
 from tools.release import executable
 from weka_cpuset.engine import CpuSet
 
-PROGRAM = "/root/weka-cpuset"
+PROGRAM = "/opt/release/weka-cpuset"
 PLUGIN = NODE.plugins / "99-weka-cpuset"
 # Reads what the kernel says to it, first of all.
 ASKS = ("grep", "_allowed_list", "/proc/self/status")

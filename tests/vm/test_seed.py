@@ -1,10 +1,8 @@
 """The operators' own acceptance test, with their own pods, in a node that is large enough."""
 
-import json
-
 import pytest
 
-from tests.e2e import images
+from tests.vm.acceptance import accepted
 from tests.vm.conftest import VmNode
 from tests.vm.evidence import EVIDENCE
 from tests.vm.node import LOG
@@ -16,14 +14,7 @@ END_S = 240.0
 @pytest.mark.quick
 def test_all_criteria_are_met(node: VmNode, pytestconfig: pytest.Config) -> None:
     """Each success criterion is met, and its evidence is printed."""
-    said = node.machine.run(
-        f"weka-cpuset stress --cri /node/containerd.sock --image {images.BUSYBOX_IMAGE}"
-        f" --agent-log {LOG} --rounds {ROUNDS} --json 2>/tmp/stress.err"
-        " || test $? -eq 1 || { cat /tmp/stress.err; false; }",
-        END_S,
-    )
-
-    told = json.loads(said)
+    told = accepted(node.machine, LOG, ROUNDS, END_S)
     evidence = pytestconfig.stash[EVIDENCE]
     evidence.append(f"acceptance test on {told['measured']['node']}:")
     evidence += [
