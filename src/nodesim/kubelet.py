@@ -258,16 +258,23 @@ class PodWorker:
     async def _terminate(self, grace_s: float) -> None:
         """End all of the pod; a step that fails is done again by the next call."""
         live = [one.container_id for one in self._containers.values() if one.container_id]
-        stops = (self._runtime.stop_container(one, max(grace_s, MIN_GRACE_S)) for one in live)
-        results = await asyncio.gather(*stops, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await self._stop_all(live, max(grace_s, MIN_GRACE_S))
         await self._runtime.stop_pod_sandbox(self._find_sandbox())
         for container_id in (*self._old, *live):
             await self._runtime.remove_container(container_id)
         await self._runtime.remove_pod_sandbox(self._sandbox)
         self._gone = True
+
+    async def _stop_all(self, container_ids: list[str], grace_s: float) -> None:
+        """Stop containers at the same time."""
+        stops = [self._runtime.stop_container(one, grace_s) for one in container_ids]
+        if len(stops) == 1:
+            await stops[0]
+            return
+        results = await asyncio.gather(*stops, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
 
     async def _end(self) -> None:
         """End what has no own end once all app containers have ended."""

@@ -5,9 +5,7 @@ once more. The runtime's hangs come from exactly that, so it is not softened her
 """
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
 
 
 class ReadWriteLock:
@@ -18,27 +16,16 @@ class ReadWriteLock:
         self._writing = False
         self._queue: deque[tuple[bool, asyncio.Future[None]]] = deque()
 
-    @contextlib.asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
+    def reading(self) -> "_Holding":
         """Hold it with other readers."""
-        await self._enter(write=False)
-        try:
-            yield
-        finally:
-            self._readers -= 1
-            self._admit()
+        return _Holding(self, write=False)
 
-    @contextlib.asynccontextmanager
-    async def writing(self) -> AsyncIterator[None]:
+    def writing(self) -> "_Holding":
         """Hold it alone."""
-        await self._enter(write=True)
-        try:
-            yield
-        finally:
-            self._writing = False
-            self._admit()
+        return _Holding(self, write=True)
 
-    async def _enter(self, *, write: bool) -> None:
+    async def enter(self, *, write: bool) -> None:
+        """Take it as soon as it is this caller's turn."""
         if not self._queue and self._fits(write=write):
             self._take(write=write)
             return
@@ -54,6 +41,11 @@ class ReadWriteLock:
                 self._queue.remove((write, turn))
             self._admit()
             raise
+
+    def leave(self, *, write: bool) -> None:
+        """Give it back."""
+        self._give_back(write=write)
+        self._admit()
 
     def _fits(self, *, write: bool) -> bool:
         return not self._writing and not (write and self._readers)
@@ -76,3 +68,19 @@ class ReadWriteLock:
             if not turn.done():
                 self._take(write=write)
                 turn.set_result(None)
+
+
+class _Holding:
+    """Holds the lock while its block runs."""
+
+    __slots__ = ("_lock", "_write")
+
+    def __init__(self, lock: ReadWriteLock, *, write: bool) -> None:
+        self._lock = lock
+        self._write = write
+
+    async def __aenter__(self) -> None:
+        await self._lock.enter(write=self._write)
+
+    async def __aexit__(self, *failure: object) -> None:
+        self._lock.leave(write=self._write)

@@ -426,27 +426,23 @@ class Runtime:
         return self._plugins
 
     async def _call(self, work: Coroutine[Any, Any, _R]) -> _R:
-        """Do a call in a task of its own, which ends with the runtime."""
-        if self._plugins is None:
+        """Do a call in the caller's task; it fails when the runtime ends."""
+        plugins, caller = self._plugins, asyncio.current_task()
+        if plugins is None or caller is None:
             work.close()
             raise RuntimeAway
-        task = asyncio.create_task(self._lock(self._plugins, work))
-        self._tasks[task] = None
+        self._tasks[caller] = None
         try:
-            return await task
+            async with plugins.calling():
+                return await work
         except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if caller is not None and caller.cancelling():
+            # The runtime's end cancels each call once; a caller may be cancelled as well.
+            if self._plugins is plugins or caller.uncancel():
                 raise
             raise RuntimeAway from None
         finally:
-            # A caller that is cancelled has waited for the task's end all the same.
-            self._tasks.pop(task, None)
-            work.close()  # a task that is cancelled before its first step never comes to it
-
-    async def _lock(self, plugins: Plugins, work: Coroutine[Any, Any, _R]) -> _R:
-        async with plugins.calling():
-            return await work
+            self._tasks.pop(caller, None)
+            work.close()  # a call that is cancelled while it waits for the lock never comes to it
 
     def _exit(self, container: Container, code: int) -> None:
         """Let a container's process end."""
