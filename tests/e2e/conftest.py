@@ -12,7 +12,7 @@ from tests.e2e.agent import Agent
 from tests.e2e.containerd import Containerd, tail
 from tests.e2e.containerd_config import Series
 from tests.e2e.kubelet import Kubelet
-from tests.e2e.node import Node
+from tests.e2e.node import HostNode
 
 LOGS = pytest.StashKey[dict[str, Path]]()
 LEFT_OUT = pytest.StashKey[int]()
@@ -153,10 +153,10 @@ def agent(runtime: Containerd, request: pytest.FixtureRequest) -> Iterator[Agent
 
 
 @pytest.fixture
-def node(runtime: Containerd, agent: Agent, kubelet: Kubelet) -> Iterator[Node]:
+def node(runtime: Containerd, agent: Agent, kubelet: Kubelet) -> Iterator[HostNode]:
     """A node with the agent at work; in the end the agent must be well and end as asked."""
     agent.start()
-    whole = Node(runtime, agent, kubelet)
+    whole = HostNode(runtime, agent, kubelet)
     yield whole
     whole.assert_undisturbed()
     assert agent.stop() == 0

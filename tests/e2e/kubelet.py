@@ -25,7 +25,7 @@ from tests.e2e.pods import (
     pod_resources,
 )
 
-RETRY_FOR_S: Final = 10.0
+PATIENCE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,13 @@ class RunningPod(Pod):
 
 
 class Kubelet:
-    """Runs, resizes and deletes pods on one containerd."""
+    """Runs, resizes and deletes pods on one containerd.
+
+    Attributes:
+        patience_s: How long a container has to be let in, or to end by itself, in seconds.
+    """
+
+    patience_s = PATIENCE_S
 
     def __init__(self, runtime: Containerd, logs: Path) -> None:
         self._runtime = runtime
@@ -68,7 +74,9 @@ class Kubelet:
         pod = self.run_sandbox(spec)
         for container in spec.containers:
             wait_for(
-                f"{spec.name} to be let in", partial(self._is_let_in, pod, container), RETRY_FOR_S
+                f"{spec.name} to be let in",
+                partial(self._is_let_in, pod, container),
+                self.patience_s,
             )
             self.start(pod, container.name)
         return pod
@@ -109,15 +117,14 @@ class Kubelet:
         )
         resized = replace(pod, spec=replace(pod.spec, containers=containers))
         old, new = pod_resources(pod.spec), pod_resources(resized.spec)
-        parent = pod.config.linux.cgroup_parent
-        cgroups.make(parent, kubelet.pod_values(_widest(old, new)))
+        self._limit(pod, _widest(old, new))
         resources = container_resources(resized.spec, container, self._node_memory_bytes)
         try:
             self._cri.update_container_resources(pod.containers[container.name], resources)
         except CriError:
-            cgroups.make(parent, kubelet.pod_values(old))
+            self._limit(pod, old)
             raise
-        cgroups.make(parent, kubelet.pod_values(new))
+        self._limit(pod, new)
         return resized
 
     def stop_containers(self, pod: RunningPod, grace_s: int) -> None:
@@ -151,7 +158,9 @@ class Kubelet:
 
     def wait_exited(self, pod: RunningPod) -> pb.ContainerStatus:
         """Waits until the pod's only container has ended by itself."""
-        return wait_for(f"{pod.spec.name} to end", lambda: self._exited(pod.container))
+        return wait_for(
+            f"{pod.spec.name} to end", lambda: self._exited(pod.container), self.patience_s
+        )
 
     def log_of(self, pod: RunningPod) -> list[str]:
         """What the pod's only container wrote, line by line, without the log's own columns."""
@@ -159,6 +168,10 @@ class Kubelet:
         text = (Path(pod.config.log_directory) / _log_name(container, 0)).read_text()
         # "<time> <stream> <F or P> <text>", the CRI log format.
         return [line.split(" ", maxsplit=3)[3] for line in text.splitlines()]
+
+    def _limit(self, pod: RunningPod, resources: pb.LinuxContainerResources) -> None:
+        """Gives a pod's own cgroup other limits."""
+        cgroups.make(pod.config.linux.cgroup_parent, kubelet.pod_values(resources))
 
     def _is_let_in(self, pod: RunningPod, container: ContainerSpec) -> bool:
         try:

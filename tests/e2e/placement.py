@@ -14,6 +14,7 @@ from nodestress.waiting import DeadlineError, wait_for
 from tests.e2e import kernel
 from tests.e2e.kernel import Cpus
 from tests.e2e.kubelet import Kubelet, RunningPod
+from tests.e2e.pods import ContainerSpec, PodSpec
 from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import AnnotatedDemand, CpuSet, Demand, IntegerDemand, SharedDemand
 
@@ -33,18 +34,18 @@ class Placed:
 
 def classify(kubelet: Kubelet, pod: RunningPod) -> Placed:
     """What a pod with one container should have, read off its manifest."""
-    return Placed(pod.spec.name, kubelet.pid(pod), demand_of(pod))
-
-
-def demand_of(pod: RunningPod) -> Demand:
-    """What a pod's only container should have, read off its manifest."""
     (container,) = pod.spec.containers
-    notes = pod.spec.annotations
+    return Placed(pod.spec.name, kubelet.pid(pod), demand_of(pod.spec, container))
+
+
+def demand_of(pod: PodSpec, container: ContainerSpec) -> Demand:
+    """What a container of a pod should have, read off the pod's manifest."""
+    notes = pod.annotations
     if "weka.io/cores-ids" in notes:
         return AnnotatedDemand(CpuSet.of(kernel.parse_cpus(notes["weka.io/cores-ids"])))
     forbidden = CpuSet.of(kernel.parse_cpus(notes.get("weka.io/forbid-core-ids", "")))
     whole, part = divmod(container.cpu_limit_m, 1000)
-    if pod.spec.qos.name == "GUARANTEED" and whole and not part:
+    if pod.qos.name == "GUARANTEED" and whole and not part:
         return IntegerDemand(whole, forbidden)
     return SharedDemand(forbidden)
 

@@ -17,8 +17,7 @@ from nodesim.simulation import Simulation
 from tests.e2e.agent import Agent
 from tests.e2e.containerd import Containerd
 from tests.e2e.differential.simulated import simulated_pod
-from tests.e2e.node import Node
-from tests.e2e.placement import assert_settled
+from tests.e2e.node import HostNode
 from tests.e2e.pods import integer, shared
 from weka_cpuset import machine_file
 from weka_cpuset.questions import Happened
@@ -76,7 +75,7 @@ def play_simulated(kind: str, folder: Path) -> Counter[str]:
 
 
 def test_owners_one_after_the_other_cost_one_update_of_each_neighbour(
-    node: Node, recording: Path, folder: Path
+    node: HostNode, recording: Path, folder: Path
 ) -> None:
     """Neighbours make room for the first, and have it back once after the last, late enough.
 
@@ -92,9 +91,9 @@ def test_owners_one_after_the_other_cost_one_update_of_each_neighbour(
         # On a machine that is slow today the next owner may come after the end of a burst.
         bursts += time.monotonic() - last_s > CALM_S
         last_s = began_s
-        assert_settled(node.kubelet, [*others, owner])
+        node.assert_settled([*others, owner])
         node.kubelet.delete(owner, grace_s=0)
-    assert_settled(node.kubelet, others)
+    node.assert_settled(others)
     assert node.agent.stop() == 0  # the recording is complete
     real = asked_for(recording)
     node.agent.start()

@@ -5,9 +5,7 @@ from dataclasses import replace
 import pytest
 
 from nodestress.cri import CriError
-from tests.e2e import kernel
 from tests.e2e.node import Node
-from tests.e2e.placement import Watch, assert_settled
 from tests.e2e.pods import DEAF, annotated, integer, shared
 
 
@@ -15,16 +13,16 @@ def test_released_at_stop_not_at_removal(node: Node) -> None:
     """A stopped container that is not yet removed owns nothing."""
     other = node.kubelet.run(shared("shared"))
     first = node.kubelet.run(integer("first", 1))
-    with Watch(node.kubelet) as watch:
+    with node.watch() as watch:
         watch.add(other)
         node.kubelet.stop_containers(first, grace_s=0)
 
         second = node.kubelet.run(integer("second", 1))
         watch.add(second)
 
-        assert_settled(node.kubelet, [other, second])
+        node.assert_settled([other, second])
         node.kubelet.delete(first)
-        assert_settled(node.kubelet, [other, second])
+        node.assert_settled([other, second])
 
 
 def test_shared_grows_after_a_deletion(node: Node) -> None:
@@ -33,7 +31,7 @@ def test_shared_grows_after_a_deletion(node: Node) -> None:
     for spec in (integer("integer", 1), annotated("annotated", "0")):
         node.kubelet.delete(node.kubelet.run(spec))
 
-        assert_settled(node.kubelet, [other])
+        node.assert_settled([other])
 
 
 def test_shared_grows_after_a_natural_end(node: Node) -> None:
@@ -43,13 +41,12 @@ def test_shared_grows_after_a_natural_end(node: Node) -> None:
 
     node.kubelet.wait_exited(ended)
 
-    assert_settled(node.kubelet, [other])
+    node.assert_settled([other])
 
 
 def test_failed_start_gives_way_to_the_next_attempt(node: Node) -> None:
     """A container whose start failed does not keep its cpus from the next attempt."""
-    count = len(kernel.online_cpus())
-    pod = node.kubelet.run_sandbox(integer("all", count))
+    pod = node.kubelet.run_sandbox(integer("all", node.most))
     (good,) = pod.spec.containers
     node.kubelet.create(pod, replace(good, command=("/no/such/program",)))
     with pytest.raises(CriError):
@@ -58,16 +55,16 @@ def test_failed_start_gives_way_to_the_next_attempt(node: Node) -> None:
     node.kubelet.create(pod, good)
     node.kubelet.start(pod, good.name)
 
-    assert_settled(node.kubelet, [pod])
+    node.assert_settled([pod])
 
 
 def test_killed_after_its_grace_period(node: Node) -> None:
     """A container that does not listen keeps its cpu through the grace period, then loses it."""
     other = node.kubelet.run(shared("shared"))
     deaf = node.kubelet.run(integer("deaf", 1, command=DEAF))
-    with Watch(node.kubelet) as watch:
+    with node.watch() as watch:
         watch.add(other, deaf)
 
         node.kubelet.delete(deaf, grace_s=0)
 
-        assert_settled(node.kubelet, [other])
+        node.assert_settled([other])

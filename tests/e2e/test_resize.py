@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 
 from nodestress.cri import CriError
-from tests.e2e import kernel
 from tests.e2e.kubelet import RunningPod
 from tests.e2e.node import Node
-from tests.e2e.placement import assert_settled
 from tests.e2e.pods import annotated, integer, shared
 
 
@@ -21,16 +19,16 @@ def resize_cpu(node: Node, pod: RunningPod, limit: str) -> RunningPod:
 def test_integer_grows_and_shrinks(node: Node) -> None:
     """An integer container keeps what it has when it grows, and a part of it when it shrinks."""
     pod = node.kubelet.run(integer("integer", 1))
-    small = kernel.allowed_cpus(node.kubelet.pid(pod))
+    small = node.cpus_of(pod)
 
     pod = resize_cpu(node, pod, "2")
-    large = kernel.allowed_cpus(node.kubelet.pid(pod))
+    large = node.cpus_of(pod)
     assert len(large) == 2
     assert small < large
 
     pod = resize_cpu(node, pod, "1")
-    assert kernel.allowed_cpus(node.kubelet.pid(pod)) < large
-    assert_settled(node.kubelet, [pod])
+    assert node.cpus_of(pod) < large
+    node.assert_settled([pod])
 
 
 def test_integer_becomes_shared_and_back(node: Node) -> None:
@@ -41,20 +39,20 @@ def test_integer_becomes_shared_and_back(node: Node) -> None:
     for limit in ("500m", "1"):
         pod = resize_cpu(node, pod, limit)
 
-        assert_settled(node.kubelet, [other, pod])
+        node.assert_settled([other, pod])
 
 
 def test_impossible_growth_is_refused(node: Node) -> None:
     """A resize that would leave a shared container nothing fails and changes nothing."""
     other = node.kubelet.run(shared("shared"))
     pod = node.kubelet.run(integer("integer", 1))
-    before = kernel.allowed_cpus(node.kubelet.pid(pod))
+    before = node.cpus_of(pod)
 
     with pytest.raises(CriError):
-        resize_cpu(node, pod, str(len(kernel.online_cpus())))
+        resize_cpu(node, pod, str(len(node.online)))
 
-    assert kernel.allowed_cpus(node.kubelet.pid(pod)) == before
-    assert_settled(node.kubelet, [other, pod])
+    assert node.cpus_of(pod) == before
+    node.assert_settled([other, pod])
 
 
 def test_annotated_stays_where_it_is(node: Node) -> None:
@@ -64,17 +62,17 @@ def test_annotated_stays_where_it_is(node: Node) -> None:
     for limit in ("1", "300m"):
         pod = resize_cpu(node, pod, limit)
 
-        assert kernel.allowed_cpus(node.kubelet.pid(pod)) == {0}
+        assert node.cpus_of(pod) == {0}
 
 
 def test_same_values_again(node: Node) -> None:
     """A kubelet that sends the same resources again changes nothing."""
     other = node.kubelet.run(shared("shared"))
     pod = node.kubelet.run(integer("integer", 1))
-    before = kernel.allowed_cpus(node.kubelet.pid(pod))
+    before = node.cpus_of(pod)
 
     resize_cpu(node, pod, "1")
     node.kubelet.resize(other, other.spec.containers[0])
 
-    assert kernel.allowed_cpus(node.kubelet.pid(pod)) == before
-    assert_settled(node.kubelet, [other, pod])
+    assert node.cpus_of(pod) == before
+    node.assert_settled([other, pod])

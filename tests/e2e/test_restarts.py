@@ -1,16 +1,10 @@
 """Restarts of the agent and of the runtime, with pods running."""
 
 import signal
-from os import kill
 
 import pytest
 
-from tests.e2e import kernel
-from tests.e2e.agent import Agent
-from tests.e2e.containerd import Containerd
-from tests.e2e.kubelet import Kubelet
 from tests.e2e.node import Node
-from tests.e2e.placement import Watch, assert_settled
 from tests.e2e.pods import PodSpec, annotated, integer, shared
 
 ENDS = [signal.SIGTERM, signal.SIGKILL]
@@ -28,18 +22,18 @@ def one_of_each(owner: PodSpec) -> list[PodSpec]:
 def test_agent_restart_moves_nothing(node: Node, owner: PodSpec, number: signal.Signals) -> None:
     """While the agent is away, and after it is back, every container is where it was."""
     pods = node.kubelet.run_all(one_of_each(owner))
-    assert_settled(node.kubelet, pods)
-    before = [kernel.allowed_cpus(node.kubelet.pid(pod)) for pod in pods]
-    with Watch(node.kubelet) as watch:
+    node.assert_settled(pods)
+    before = [node.cpus_of(pod) for pod in pods]
+    with node.watch() as watch:
         watch.add(*pods)
 
         status = node.agent.stop(number)
         node.agent.start()
 
         assert status == (0 if number is signal.SIGTERM else -number)
-        assert [kernel.allowed_cpus(node.kubelet.pid(pod)) for pod in pods] == before
+        assert [node.cpus_of(pod) for pod in pods] == before
     node.kubelet.delete(pods[0])
-    assert_settled(node.kubelet, pods[1:])
+    node.assert_settled(pods[1:])
 
 
 def test_pods_from_the_agents_absence_are_put_right(node: Node) -> None:
@@ -52,27 +46,27 @@ def test_pods_from_the_agents_absence_are_put_right(node: Node) -> None:
 
     node.agent.start()
 
-    assert_settled(node.kubelet, [stays, comes, owner])
+    node.assert_settled([stays, comes, owner])
 
 
 @pytest.mark.parametrize("number", ENDS, ids=lambda one: one.name)
 def test_runtime_restart_keeps_the_agent(node: Node, number: signal.Signals) -> None:
     """The agent outlives the runtime, knows its pods again, and serves new ones."""
     pods = node.kubelet.run_all(one_of_each(integer("owner", 1)))
-    assert_settled(node.kubelet, pods)
-    before = [kernel.allowed_cpus(node.kubelet.pid(pod)) for pod in pods]
+    node.assert_settled(pods)
+    before = [node.cpus_of(pod) for pod in pods]
     process = node.agent.pid
-    with Watch(node.kubelet) as watch:
+    with node.watch() as watch:
         watch.add(*pods)
 
         node.runtime.restart(number)
         node.agent.wait_ready()
 
         assert node.agent.pid == process
-        assert [kernel.allowed_cpus(node.kubelet.pid(pod)) for pod in pods] == before
+        assert [node.cpus_of(pod) for pod in pods] == before
     node.kubelet.delete(pods[0])
     successor = node.kubelet.run(integer("successor", 1))
-    assert_settled(node.kubelet, [successor, *pods[1:]])
+    node.assert_settled([successor, *pods[1:]])
 
 
 def test_container_that_ended_while_the_runtime_was_away(node: Node) -> None:
@@ -80,62 +74,28 @@ def test_container_that_ended_while_the_runtime_was_away(node: Node) -> None:
     owner, other = node.kubelet.run_all([integer("owner", 1), shared("shared")])
     victim = node.kubelet.pid(owner)
     node.runtime.stop(signal.SIGKILL)
-    kill(victim, signal.SIGKILL)
+    node.kill(victim)
 
     node.runtime.start()
     node.agent.wait_ready()
 
-    assert_settled(node.kubelet, [other])
+    node.assert_settled([other])
     successor = node.kubelet.run(integer("successor", 1))
-    assert_settled(node.kubelet, [other, successor])
-
-
-def test_agent_waits_for_a_runtime(node: Node) -> None:
-    """An agent whose runtime is away goes on trying, and ends well when it is asked to."""
-    node.runtime.stop()
-    assert node.agent.is_running()
-    assert node.agent.stop() == 0
-
-    node.runtime.start()
-    node.agent.start()
-
-    pod = node.kubelet.run(integer("integer", 1))
-    assert_settled(node.kubelet, [pod])
-
-
-def test_dropped_agent_comes_back(runtime: Containerd, agent: Agent, kubelet: Kubelet) -> None:
-    """An agent that hung for two seconds was dropped; it comes back and puts everything right."""
-    agent.start()
-    process = agent.pid
-    other = kubelet.run(shared("shared"))
-    agent.signal(signal.SIGSTOP)
-    pod = kubelet.run(integer("integer", 1))
-    assert any("deadline exceeded" in line for line in runtime.log_lines())
-    assert kernel.allowed_cpus(kubelet.pid(pod)) == kernel.online_cpus()
-
-    agent.signal(signal.SIGCONT)
-    agent.wait_ready()
-
-    assert agent.pid == process
-    assert_settled(kubelet, [other, pod])
-    assert agent.stop() == 0
+    node.assert_settled([other, successor])
 
 
 def test_second_agent_waits_for_the_first(node: Node) -> None:
     """Two agents at once, as in a rolling update: only one is at work, and no pod notices."""
     pods = node.kubelet.run_all(one_of_each(integer("owner", 1)))
-    successor = Agent(node.runtime, "successor")
-    try:
+    with node.successor() as successor:
         successor.launch()
         pods.append(node.kubelet.run(shared("between")))
-        assert_settled(node.kubelet, pods)
+        node.assert_settled(pods)
 
         assert node.agent.stop() == 0
         successor.wait_ready()
 
         node.kubelet.delete(pods.pop(0))
-        assert_settled(node.kubelet, pods)
+        node.assert_settled(pods)
         assert successor.stop() == 0
         node.agent.start()
-    finally:
-        successor.close()

@@ -1,7 +1,6 @@
 """Storms: all pods deleted by force at the same instant, and created again at once."""
 
 from tests.e2e.node import Node
-from tests.e2e.placement import assert_settled
 from tests.e2e.pods import DEAF, PodSpec, annotated, integer, shared
 
 ROUNDS = 3
@@ -23,13 +22,13 @@ def test_forced_deletion_of_all_pods(node: Node) -> None:
     for generation in range(ROUNDS):
         owner = integer("owner", 1) if generation % 2 else annotated("owner", "0")
         pods = node.kubelet.run_all(everybody(owner, generation))
-        assert_settled(node.kubelet, pods)
+        node.assert_settled(pods)
 
         node.kubelet.delete_all(pods, grace_s=0)
 
         node.assert_undisturbed()
         assert node.agent.pid == process
-    assert node.runtime.cri.list_containers() == []
+    node.assert_empty()
 
 
 def test_recreation_while_the_old_pods_end(node: Node) -> None:
@@ -40,5 +39,5 @@ def test_recreation_while_the_old_pods_end(node: Node) -> None:
 
         pods = node.kubelet.replace_all(pods, specs)
 
-        assert_settled(node.kubelet, pods)
+        node.assert_settled(pods)
         node.assert_undisturbed()

@@ -15,7 +15,7 @@ import pytest
 from nodestress.waiting import wait_for
 from tests.e2e import images
 from tests.e2e.agent import PROGRAM
-from tests.e2e.node import Node
+from tests.e2e.node import HostNode
 
 PODS = Path(__file__).parent / "two_cpus"
 END_S = 50.0
@@ -26,7 +26,7 @@ SOME = 2
 """With more containers than this the test is under way."""
 
 
-def command(node: Node, deleted: str, *more: str) -> list[str]:
+def command(node: HostNode, deleted: str, *more: str) -> list[str]:
     """The command line that tests this node with pods that fit on two cpus."""
     return [
         *(str(PROGRAM), "stress", "--cri", str(node.runtime.layout.socket)),
@@ -40,7 +40,7 @@ def command(node: Node, deleted: str, *more: str) -> list[str]:
 @pytest.mark.timeout(0)  # as many rounds as are asked for
 @pytest.mark.parametrize("deleted", ["named.yaml", "integer.yaml"])
 def test_all_criteria_are_met(
-    node: Node, deleted: str, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+    node: HostNode, deleted: str, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The agent passes, every criterion has its evidence, and nothing is left on the node."""
     rounds = pytestconfig.getoption("--stress-rounds")
@@ -63,7 +63,7 @@ def test_all_criteria_are_met(
     assert not [line for line in node.agent.lines() if "ERROR:" in line]
 
 
-def test_a_killed_agent_fails_the_test(node: Node) -> None:
+def test_a_killed_agent_fails_the_test(node: HostNode) -> None:
     """An agent that ends while the test runs is a restart, and the exit status says so."""
     with subprocess.Popen(
         command(node, "named.yaml", "--rounds", "1", "--json"), stdout=subprocess.PIPE, text=True
@@ -79,7 +79,7 @@ def test_a_killed_agent_fails_the_test(node: Node) -> None:
     assert not first["met"]
 
 
-def test_without_an_agent_there_is_nothing_to_test(node: Node) -> None:
+def test_without_an_agent_there_is_nothing_to_test(node: HostNode) -> None:
     """The test says so before it makes a pod."""
     nobody = ["--agent-pid", "0"]
     done = subprocess.run(
@@ -91,7 +91,7 @@ def test_without_an_agent_there_is_nothing_to_test(node: Node) -> None:
     assert node.runtime.cri.list_pod_sandboxes() == []
 
 
-def test_an_interrupted_test_leaves_nothing(node: Node) -> None:
+def test_an_interrupted_test_leaves_nothing(node: HostNode) -> None:
     """Asked to stop in the middle, the command removes its pods and says so by its status."""
     with subprocess.Popen(
         command(node, "named.yaml"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

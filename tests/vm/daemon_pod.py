@@ -74,13 +74,25 @@ class DaemonPod:
         Raises:
             CriError: The runtime refused a step.
         """
-        (one,) = self._pod["containers"]
-        pod = self._run_sandbox(_pod_spec(self._template, self._namespace, one))
+        pod = self._run_sandbox(_pod_spec(self._template, self._namespace, self.container))
         for first in self._pod.get("initContainers", []):
             self._run_to_its_end(pod, first)
-        kubelet.create(self._cri, pod, self._container_config(pod.spec, one))
-        self._kubelet.start(pod, one["name"])
+        self.start_container(pod)
         return pod
+
+    def start_container(self, pod: RunningPod) -> None:
+        """Starts the pod's container; a second time, another attempt in its place.
+
+        Raises:
+            CriError: The runtime refused a step.
+        """
+        one = self.container
+        attempt = 0
+        if one["name"] in pod.containers:
+            attempt = self._cri.container_status(pod.container).metadata.attempt + 1
+            self._cri.remove_container(pod.container)
+        kubelet.create(self._cri, pod, self._container_config(pod.spec, one, attempt))
+        self._kubelet.start(pod, one["name"])
 
     def wait_ready(self, pod: RunningPod) -> None:
         """Waits until a kubelet would call the pod ready."""
@@ -117,7 +129,8 @@ class DaemonPod:
 
     def log_file(self, pod: RunningPod) -> str:
         """Where the runtime puts what the pod writes."""
-        return f"{pod.config.log_directory}/{self.container['name']}_0.log"
+        attempt = self._cri.container_status(pod.container).metadata.attempt
+        return f"{pod.config.log_directory}/{self.container['name']}_{attempt}.log"
 
     @property
     def _pod(self) -> dict[str, Any]:
@@ -156,15 +169,17 @@ class DaemonPod:
         assert status.exit_code == 0, said
         self._cri.remove_container(started)
 
-    def _container_config(self, spec: PodSpec, one: Mapping[str, Any]) -> pb.ContainerConfig:
+    def _container_config(
+        self, spec: PodSpec, one: Mapping[str, Any], attempt: int = 0
+    ) -> pb.ContainerConfig:
         _check_known(one, CONTAINER_FIELDS)
         return pb.ContainerConfig(
-            metadata=pb.ContainerMetadata(name=one["name"], attempt=0),
+            metadata=pb.ContainerMetadata(name=one["name"], attempt=attempt),
             image=pb.ImageSpec(image=one["image"]),
             args=one["args"],
             mounts=self._mounts(spec.uid, one["volumeMounts"]),
             labels=self._labels(spec) | {"io.kubernetes.container.name": one["name"]},
-            log_path=f"{one['name']}_0.log",
+            log_path=f"{one['name']}_{attempt}.log",
             linux=pb.LinuxContainerConfig(
                 resources=container_resources(spec, _container_spec(one), MEMORY_BYTES),
                 security_context=self._security(one["securityContext"]),

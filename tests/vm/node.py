@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from nodestress import cri_pb2 as pb
 from nodestress.cri import CriClient, CriError
 from nodestress.waiting import wait_for
 from tests.e2e.kubelet import Kubelet, RunningPod
 from tests.e2e.placement import demand_of
-from tests.e2e.pods import PodSpec
+from tests.e2e.pods import ContainerSpec, PodSpec
 from tests.vm.machine import Machine
 from tests.vm.product import PROGRAM
 from weka_cpuset.engine import Demand
@@ -38,11 +39,19 @@ class Runtime:
         """Waits until it serves CRI."""
         wait_for("containerd to serve", self._is_ready, READY_TIMEOUT_S)
 
-    def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Ends it by a signal and starts it again; its pods go on."""
-        name = number.name.removeprefix("SIG")
-        self.machine.run(f"node-containerd stop {name}; node-containerd start; sleep 0.1")
+    def start(self) -> None:
+        """Starts it and waits until it serves."""
+        self.machine.run("node-containerd start; sleep 0.1")
         self.wait_ready()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ends it by a signal; its pods go on."""
+        self.machine.run(f"node-containerd stop {number.name.removeprefix('SIG')}")
+
+    def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Stops it by a signal and starts it again."""
+        self.stop(number)
+        self.start()
 
     def log_lines(self) -> list[str]:
         """What it wrote to its log, over all restarts."""
@@ -126,15 +135,18 @@ class VmKubelet(Kubelet):
         runtime: The runtime of the node.
 
     Attributes:
-        demands: What each container that ever ran should have had: id -> name and demand.
+        demands: What each container that ever ran should have had: id -> the pod's name, and one
+            demand for each size that it had, the last one at the end.
         pods: The pods that it has made and not deleted yet, by their sandbox.
     """
+
+    patience_s = READY_TIMEOUT_S
 
     def __init__(self, runtime: Runtime) -> None:
         # The parent class asks the runtime for `cri` and `cgroup` only.
         super().__init__(runtime, Path("/var/log/pods"))  # type: ignore[arg-type]  # as said
         self._machine = runtime.machine
-        self.demands: dict[str, tuple[str, Demand]] = {}
+        self.demands: dict[str, tuple[str, list[Demand]]] = {}
         self.pods: dict[str, RunningPod] = {}
 
     def run_sandbox(self, spec: PodSpec) -> RunningPod:
@@ -149,8 +161,21 @@ class VmKubelet(Kubelet):
         """Starts a created container of a pod."""
         super().start(pod, name)
         container = pod.containers[name]
-        self.demands[container] = (pod.spec.name, demand_of(pod))
+        (spec,) = (one for one in pod.spec.containers if one.name == name)
+        self.demands[container] = (pod.spec.name, [demand_of(pod.spec, spec)])
         self._machine.ask("watch", containers={container: f"{pod.cgroup}/{container}"})
+
+    def resize(self, pod: RunningPod, container: ContainerSpec) -> RunningPod:
+        """Resizes a container in place; from now on it should have what its new size asks for.
+
+        Raises:
+            CriError: The runtime refused; the pod is as it was.
+        """
+        resized = super().resize(pod, container)
+        _, demands = self.demands[pod.containers[container.name]]
+        demands.append(demand_of(resized.spec, container))
+        self.pods[pod.sandbox] = resized
+        return resized
 
     def stop_containers(self, pod: RunningPod, grace_s: int) -> None:
         """Stops a pod's containers; tries again where a kubelet would."""
@@ -171,6 +196,9 @@ class VmKubelet(Kubelet):
         self._cri.remove_pod_sandbox(pod.sandbox)
         self._machine.ask("remove_pod", cgroup=pod.cgroup)
         self.pods.pop(pod.sandbox, None)
+
+    def _limit(self, pod: RunningPod, resources: pb.LinuxContainerResources) -> None:
+        """The pods' own cgroups have no limits here."""
 
     def log_of(self, pod: RunningPod) -> list[str]:
         """What the pod's only container wrote, line by line, without the log's own columns."""

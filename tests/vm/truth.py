@@ -1,9 +1,11 @@
 """What the kernel of a virtual node enforces, judged by the one checker of the rules."""
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from nodesim.report import Violation
 from nodestress.judge import OVERLAP, Ground, judge
 from nodestress.node import Resident
 from nodestress.waiting import DeadlineError, wait_for
@@ -64,11 +66,17 @@ class Truth:
     def __init__(self, machine: Machine, kubelet: VmKubelet) -> None:
         self._machine = machine
         self._kubelet = kubelet
-        self.always: tuple[RunningPod, ...] = ()
+        self.always: list[RunningPod] = []
 
-    def cpus_of(self, pod: RunningPod) -> CpuSet:
-        """The cpus of a pod's container, according to its cgroup."""
-        return parse(self._machine.ask("tasks")[pod.container]["cpus"])
+    def cpus_of(self, pod: RunningPod, container: str | None = None) -> CpuSet:
+        """The cpus of a pod's container, according to its cgroup.
+
+        Args:
+            pod: The pod.
+            container: The container's name; None: the only one.
+        """
+        chosen = pod.containers[container] if container else pod.container
+        return parse(self._machine.ask("tasks")[chosen]["cpus"])
 
     def mems_of(self, pod: RunningPod) -> CpuSet:
         """The memory nodes of a pod's container, according to its cgroup."""
@@ -102,7 +110,9 @@ class Truth:
             if masks != [truth["cpus"], truth["mems"]]
         ]
         sight = {
-            self._resident(one): Enforced(*(parse(truth[key]) for key in ("cpus", "mems", "cpus")))
+            self._residents(one)[-1]: Enforced(
+                *(parse(truth[key]) for key in ("cpus", "mems", "cpus"))
+            )
             for one, truth in found.items()
         }
         broken = judge(sight, Ground(online, memory_nodes), at_rest=True)
@@ -141,17 +151,22 @@ class Truth:
             {one: frozenset(cpus) for one, cpus in places.items()},
         )
 
-    def _judge(self, sight: dict[str, str]) -> Any:
-        enforced = {
-            self._resident(one): Enforced(parse(cpus), CpuSet.EMPTY, parse(cpus))
-            for one, cpus in sight.items()
-        }
-        # Memory is looked at when all is settled.
-        return judge(enforced, Ground(ALL, lambda _cpus: None), at_rest=False)
+    def _judge(self, sight: dict[str, str]) -> Sequence[Violation]:
+        enforced = [Enforced(parse(cpus), CpuSet.EMPTY, parse(cpus)) for cpus in sight.values()]
+        broken: Sequence[Violation] = ()
+        # A container that was resized may have either size at that instant.
+        for residents in itertools.product(*map(self._residents, sight)):
+            seen = dict(zip(residents, enforced, strict=True))
+            # Memory is looked at when all is settled.
+            broken = judge(seen, Ground(ALL, lambda _cpus: None), at_rest=False)
+            if not broken:
+                break
+        return broken
 
-    def _resident(self, container: str) -> Resident:
-        name, demand = self._kubelet.demands[container]
-        return Resident(container, name, demand, "")
+    def _residents(self, container: str) -> list[Resident]:
+        """A container, once for each size that it had."""
+        name, demands = self._kubelet.demands[container]
+        return [Resident(container, name, demand, "") for demand in demands]
 
     def _label(self, container: str) -> str:
         return self._kubelet.demands[container][0]

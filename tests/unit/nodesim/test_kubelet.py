@@ -270,7 +270,7 @@ async def gone(one: Node) -> None:
     """Delete the pod, and see that nothing is left of it."""
     one.kubelet.delete(KEY, 0.0, force=False)
     await one.until(PodPhase.GONE)
-    await asyncio.sleep(0)  # its worker ends in the same turn of the loop, and is noticed in the next
+    await asyncio.sleep(0)  # the end of its worker is noticed in the next turn of the loop
     assert_nothing_left(one)
 
 
