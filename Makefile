@@ -4,7 +4,8 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo test lint unit property integration simulation browser e2e vm vm-quick test-vm nightly bench generate dist clean
+.PHONY: help setup demo test lint unit property integration simulation browser e2e vm vm-quick test-vm \
+	test-delivered nightly bench generate dist clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1: /p' $(MAKEFILE_LIST)
@@ -56,8 +57,11 @@ vm: setup ## A shell in a virtual node with 20 cpus, containerd and the agent
 vm-quick: setup ## The short profile of the tests in a virtual node, on one containerd
 	$(PYTEST) tests/vm -m quick --vm-containerd containerd-2.1
 
-test-vm: setup ## All tests in a virtual node, on both containerds
-	$(PYTEST) tests/vm
+test-vm: setup ## All tests of the agent in a virtual node, on both containerds
+	$(PYTEST) tests/vm --ignore tests/vm/delivered
+
+test-delivered: setup ## The chart's pod and the executable in a virtual node, on both containerds
+	$(PYTEST) tests/vm/delivered
 
 bench: setup ## Handler cost, waits in a storm, start-up time, memory
 	$(BIN)/python -m bench

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,26 +11,15 @@ import pytest
 from tests.e2e.containerd_config import Series
 from tests.e2e.packages import PackageError
 from tests.vm import debian, image, product
-from tests.vm.evidence import EVIDENCE, MACHINE, SEEN, judge_the_end
+from tests.vm.evidence import EVIDENCE, MACHINE, SEEN
 from tests.vm.image import Image
+from tests.vm.kept import Kept, VmNode
 from tests.vm.machine import Machine
-from tests.vm.node import Agent, Runtime, VmKubelet
-from tests.vm.truth import Truth
+from tests.vm.node import Runtime
 
 ARCHITECTURE = "x86_64"
 HERE = Path(__file__).parent
 TEST_TIMEOUT_S = 600
-
-
-@dataclass(frozen=True, slots=True)
-class VmNode:
-    """A node in a virtual machine, with all that drives and judges it."""
-
-    machine: Machine
-    runtime: Runtime
-    agent: Agent
-    kubelet: VmKubelet
-    truth: Truth
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -161,13 +149,27 @@ def runtime(machine: Machine) -> Iterator[Runtime]:
     one.close()
 
 
-@pytest.fixture
-def node(machine: Machine, runtime: Runtime, request: pytest.FixtureRequest) -> Iterator[VmNode]:
-    """A node with the agent at work; in the end no rule may have been broken at any instant."""
-    kubelet = VmKubelet(runtime)
-    agent = Agent(machine)
-    one = VmNode(machine, runtime, agent, kubelet, Truth(machine, kubelet))
-    agent.start()
+@pytest.fixture(scope="session")
+def kept(
+    built: Image, series: Series, archive: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Kept]:
+    """The node that all tests of one containerd get one after the other."""
+    one = Kept(built, series, archive, tmp_path_factory.mktemp("k"))
     yield one
-    judge_the_end(request.config, runtime, one.truth)
-    assert len(agent.pids()) == 1, "the agent has ended"
+    one.drop()
+
+
+@pytest.fixture
+def node(kept: Kept, request: pytest.FixtureRequest) -> Iterator[VmNode]:
+    """A node with the agent at work; in the end no rule may have been broken at any instant."""
+    failed = request.session.testsfailed
+    whole = False
+    try:
+        one = kept.take()
+        request.node.stash[MACHINE] = one.machine
+        yield one
+        kept.give_back(request.config)
+        whole = request.session.testsfailed == failed
+    finally:
+        if not whole:
+            kept.drop()

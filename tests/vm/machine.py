@@ -130,7 +130,7 @@ class Machine:
         drive = f"file={snapshot / 'disk'},snapshot=on"
         self._launch(drive, ["-incoming", f"file:{snapshot / 'state'}"])
         wait_for("the snapshot to be read", lambda: self._status() == "paused", BOOT_TIMEOUT_S)
-        self.qmp.run("cont")
+        self.go_on()
         self.wait_ready()
         self.run(f"date -s @{time.time():.0f}")
 
@@ -179,6 +179,14 @@ class Machine:
         self.qmp.run("set-action", reboot="reset")
         self.qmp.run("system_reset")
         self.wait_ready(before)
+
+    def stand_still(self) -> None:
+        """Stops its time, until `go_on`."""
+        self.qmp.run("stop")
+
+    def go_on(self) -> None:
+        """Lets its time pass again."""
+        self.qmp.run("cont")
 
     def terminal(self) -> socket.socket:
         """A connection to a shell in the machine, on a terminal of its own."""
@@ -242,7 +250,7 @@ class Machine:
         try:
             first.boot(disk)
             first.run("sync")
-            first.qmp.run("stop")
+            first.stand_still()
             first.qmp.run("migrate", uri=f"file:{target / 'state'}")
             wait_for("the snapshot", first._migrated, BOOT_TIMEOUT_S)
         finally:

@@ -2,7 +2,7 @@
 
 from tests.e2e.kubelet import RunningPod
 from tests.e2e.pods import annotated, integer, shared
-from tests.vm.conftest import VmNode
+from tests.vm.kept import VmNode
 from tests.vm.truth import ALL
 from weka_cpuset.engine import CpuSet
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.e2e.pods import PodSpec, annotated, integer, shared
-from tests.vm.conftest import VmNode
+from tests.vm.kept import VmNode
 from tests.vm.truth import ALL, NODES, SIBLINGS, parse
 from weka_cpuset.engine import CpuSet
 

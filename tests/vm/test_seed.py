@@ -3,8 +3,8 @@
 import pytest
 
 from tests.vm.acceptance import accepted
-from tests.vm.conftest import VmNode
 from tests.vm.evidence import EVIDENCE
+from tests.vm.kept import VmNode
 from tests.vm.node import LOG
 
 ROUNDS = 3

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.pods import DEAF, PodSpec, annotated, integer, shared
-from tests.vm.conftest import VmNode
+from tests.vm.kept import VmNode
 
 PODS = 40
 NAMED = ("15,16", "17", "18-19")

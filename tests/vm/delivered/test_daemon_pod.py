@@ -18,13 +18,14 @@ from tests.e2e.test_release import *  # noqa: F403
 from tests.e2e.test_resize import *  # noqa: F403
 from tests.e2e.test_restarts import *  # noqa: F403
 from tests.e2e.test_storm import *  # noqa: F403
-from tests.vm import agent_image, test_placement
+from tests.vm import test_placement
 from tests.vm.acceptance import accepted
-from tests.vm.daemon_pod import DaemonPod
+from tests.vm.delivered import agent_image
+from tests.vm.delivered.daemon_pod import DaemonPod
+from tests.vm.delivered.pod_node import PodNode
 from tests.vm.evidence import EVIDENCE, MACHINE
 from tests.vm.image import Image
 from tests.vm.machine import Machine
-from tests.vm.pod_node import PodNode
 from tests.vm.truth import ALL, NODES
 from weka_cpuset.engine import CpuSet
 

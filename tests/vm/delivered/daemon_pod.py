@@ -16,7 +16,7 @@ from nodestress import kubelet
 from nodestress.waiting import wait_for
 from tests.e2e.kubelet import RunningPod
 from tests.e2e.pods import ContainerSpec, PodSpec, container_resources, pod_resources
-from tests.vm import agent_image
+from tests.vm.delivered import agent_image
 from tests.vm.machine import MEMORY_MIB, ScriptFailed
 from tests.vm.node import READY_TIMEOUT_S, Runtime, VmKubelet
 from tools.generate_chart import render

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.kernel import Cpus
 from tests.e2e.kubelet import RunningPod
-from tests.vm.daemon_pod import DaemonPod
+from tests.vm.delivered.daemon_pod import DaemonPod
 from tests.vm.evidence import judge_the_end
 from tests.vm.machine import Machine
 from tests.vm.node import Runtime, VmKubelet

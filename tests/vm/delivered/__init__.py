@@ -1,0 +1,1 @@
+"""Tests of the agent as users get it: the chart's pod, and the executable of the release."""
