@@ -155,7 +155,7 @@ def test_executable_has_all_of_the_program(executable: Path, tmp_path: Path) -> 
     helped = subprocess.run([executable, "--help"], env={}, capture_output=True, check=False)
     assert (helped.returncode, helped.stderr) == (0, b"")
     listen = tmp_path / "http.sock"
-    options = ["--socket", tmp_path / "nri.sock", "--http-listen", listen]
+    options = ["--socket", str(tmp_path / "nri.sock"), "--http-listen", str(listen)]
     with subprocess.Popen([executable, "run", *options], env={}) as agent:
         try:
             wait_for("HTTP", listen.exists)

@@ -1,14 +1,17 @@
 """Taking the agent away for good, and taking over from the component of the same name."""
 
 import asyncio
+import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import nri
 from nodestress.waiting import wait_for
 from nri import messages
 from tests.e2e import kernel
-from tests.e2e.agent import PROGRAM, Agent
+from tests.e2e.agent import EXIT_TIMEOUT_S, PROGRAM, Agent
 from tests.e2e.containerd import Containerd
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.placement import assert_settled
@@ -50,6 +53,21 @@ def test_release_gives_every_container_the_machine_back(
     assert whole not in narrow
     assert [kernel.allowed_cpus(kubelet.pid(pod)) for pod in pods] == [whole, whole]
     assert "0 containers" in release(runtime).stdout
+
+
+def test_release_that_stays_ends_as_soon_as_it_is_asked(runtime: Containerd) -> None:
+    """Also as the first process of a container: such a pod is gone before its grace period."""
+    command = [str(PROGRAM), "release", "--socket", str(runtime.layout.nri_socket)]
+    with subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--kill-child", *command, "--write", "--stay"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "0 containers\n"
+        first = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        os.kill(int(first), signal.SIGTERM)
+        assert process.wait(EXIT_TIMEOUT_S) == 0
 
 
 class Predecessor(Releaser):

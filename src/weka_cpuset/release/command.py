@@ -23,6 +23,9 @@ SYNCHRONIZE_S: Final = 60.0
 APPLY_S: Final = 30.0
 """How long the runtime may take to update them, in seconds; one takes some 10 ms."""
 
+_END: Final = (signal.SIGTERM, signal.SIGINT)
+"""What ends a stay."""
+
 _FAILURES = (settings.SettingsError, nri.NriError, sysfs.TopologyUnreadable)
 
 
@@ -41,6 +44,9 @@ def release(file: Path | None, *, write: bool, stay: bool, **options: object) ->
     """
     if stay and not write:
         raise click.UsageError("--stay goes with --write")
+    if stay:
+        # The first process of a container never sees a signal that it neither handles nor blocks.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _END)
     try:
         chosen = cli.load_settings(file, options)
     except settings.SettingsError as error:
@@ -63,7 +69,7 @@ def release(file: Path | None, *, write: bool, stay: bool, **options: object) ->
         sys.exit(EXIT_HELD)
     click.echo(f"{len(narrow)} containers" + ("" if write else "; add --write to do it"))
     if stay:
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        signal.sigwait(_END)
 
 
 cli.add_setting_options(release, ("nri.socket", "nri.name", "nri.index", "sysfs", "cgroups"))
