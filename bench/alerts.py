@@ -61,4 +61,4 @@ def report(events: int = EVENTS, out: Callable[[str], None] = print) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if report(*map(int, sys.argv[1:])) else 1)
+    sys.exit(0 if report(int(sys.argv[1]) if sys.argv[1:] else EVENTS) else 1)

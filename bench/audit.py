@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nri import Event
-from tests.unit.weka_cpuset.test_handlers import create
+from tests.requests import create
 from weka_cpuset import garbage
 from weka_cpuset.audit import Auditor
 from weka_cpuset.cgroups import CpusetTree

@@ -9,8 +9,9 @@ ids for a choice, a choice for each victim for itself, a look at each reported c
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from nodesim.machines import MACHINES
 from weka_cpuset.engine import (
@@ -26,6 +27,7 @@ from weka_cpuset.engine import (
     Phase,
     PodFacts,
     Preference,
+    Reported,
     Rules,
     Seen,
     Settle,
@@ -127,8 +129,8 @@ def _report_pick(
     plain, ours = [], []
     for ledger in ledgers:
         topology, free = ledger.topology, ledger.pool
-        plain.append(timed_us(lambda free=free: first_fit(free, count)))
-        ours.append(timed_us(lambda topology=topology, free=free: pick(topology, free, demand)))
+        plain.append(timed_us(partial(first_fit, free, count)))
+        ours.append(timed_us(partial(pick, topology, free, demand)))
     words = "/".join((preference.smt, preference.numa, preference.llc))
     where = "" if ledgers[0].exclusive else ", all free"
     _line(f"pick {count} cpus, {words}{where}", "lowest ids", plain, ours, out)
@@ -143,8 +145,8 @@ def _report_moves(ledgers: list[Ledger], out: Callable[[str], None]) -> None:
         event = Create(pod("named", guaranteed=False, cores=cores), container("named", 0))
         if len(decide(ledger, event).moves) != VICTIMS:
             raise AssertionError("the plan has not moved everybody")
-        plain.append(timed_us(lambda ledger=ledger: _alone(ledger)))
-        ours.append(timed_us(lambda ledger=ledger, event=event: decide(ledger, event)))
+        plain.append(timed_us(partial(_alone, ledger)))
+        ours.append(timed_us(partial(decide, ledger, event)))
     _line(f"decide with {VICTIMS} victims", "8 picks of 1", plain, ours, out)
 
 
@@ -172,11 +174,14 @@ def _report_rebuild(topology: Topology, out: Callable[[str], None]) -> None:
     for title, containers in (("all right", reported), ("every tenth wrong", wrong)):
         plain, ours = [], []
         for _ in range(5):
-            plain.append(
-                timed_us(lambda of=containers: [recorded_cpus(o.container, topology) for o in of])
-            )
-            ours.append(timed_us(lambda of=containers: rebuild(topology, Rules(), pods, of)))
+            plain.append(timed_us(partial(_read, containers, topology)))
+            ours.append(timed_us(partial(rebuild, topology, Rules(), pods, containers)))
         _line(f"rebuild of {REPORTED}, {title}", "reading them", plain, ours, out)
+
+
+def _read(containers: Sequence[Reported], topology: Topology) -> None:
+    for one in containers:
+        recorded_cpus(one.container, topology)
 
 
 def _line(

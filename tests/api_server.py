@@ -66,8 +66,10 @@ class ApiServerDouble:
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open a connection, as `asyncio.open_connection` does."""
         del host, port
-        if self.answers and isinstance(self.answers[0], OSError):
-            raise self.answers.popleft()
+        scripted = self.answers[0] if self.answers else None
+        if isinstance(scripted, OSError):
+            self.answers.popleft()
+            raise scripted
         self.connections += 1
         self.trust = ssl
         reader = asyncio.StreamReader(limit=limit)

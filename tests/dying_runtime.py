@@ -18,6 +18,8 @@ from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import NoReturn
 
+from google.protobuf.message import Message
+
 import nri
 from nodesim.machines import grid
 from nri import messages
@@ -77,7 +79,7 @@ class Callbacks(NoCallbacks):
 
     def update_containers(
         self, request: messages.UpdateContainersRequest
-    ) -> messages.UpdateContainersResponse:
+    ) -> "messages.UpdateContainersResponse | asyncio.Future[Message]":
         """Do what the agent asks for."""
         self.node._apply(request.update)
         return messages.UpdateContainersResponse()
@@ -89,7 +91,7 @@ class DyingCallbacks(Callbacks):
     def update_containers(
         self,
         request: messages.UpdateContainersRequest,  # noqa: ARG002  # not read any more
-    ) -> messages.UpdateContainersResponse:
+    ) -> "messages.UpdateContainersResponse | asyncio.Future[Message]":
         """End."""
         die()
 

@@ -89,7 +89,9 @@ class Session:
         yield Update(holding.pod, container(name, whole=self._draw.randrange(4)))
         yield Stop(name)
         yield Remove(name)
-        yield self._draw.choice([PodStop, PodRemove])(holding.container.pod_id)
+        pod_id = holding.container.pod_id
+        ends: list[Event] = [PodStop(pod_id), PodRemove(pod_id)]
+        yield self._draw.choice(ends)
         yield Settle()
         yield Doubt(frozenset([name, "unknown"]))
 

@@ -12,6 +12,8 @@ import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from google.protobuf.message import Message
+
 import nri
 from nri import Event, messages
 from weka_cpuset.engine import CpuSet
@@ -43,7 +45,7 @@ class NoCallbacks:
 
     def update_containers(
         self, request: messages.UpdateContainersRequest
-    ) -> messages.UpdateContainersResponse:
+    ) -> "messages.UpdateContainersResponse | asyncio.Future[Message]":
         """Refuse: the agent changes containers in its replies only."""
         raise nri.Refusal(f"{len(request.update)} updates outside of any reply")
 

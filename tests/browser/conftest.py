@@ -5,9 +5,17 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    sync_playwright,
+)
 
 from nodesim.machines import MACHINES
 from tests.browser.node import ShownNode, shown_node
@@ -15,6 +23,7 @@ from tests.browser.node import ShownNode, shown_node
 OUTPUT = Path(__file__).parents[2] / ".cache" / "screenshots"
 """Where the screenshots are kept."""
 
+Scheme = Literal["light", "dark"]
 Open = Callable[..., Page]
 NodeOf = Callable[[str], ShownNode]
 
@@ -62,8 +71,8 @@ def opened(browser: Browser, troubles: list[str]) -> Iterator[Open]:
 
     with ExitStack() as stack:
 
-        def open_page(node: ShownNode, width: int = 1440, *, scheme: str = "light") -> Page:
-            size = {"width": width, "height": 900}
+        def open_page(node: ShownNode, width: int = 1440, *, scheme: Scheme = "light") -> Page:
+            size = ViewportSize(width=width, height=900)
             context = browser.new_context(viewport=size, color_scheme=scheme)
             stack.callback(context.close)
             page = context.new_page()

@@ -11,6 +11,7 @@ from tests.property.effort import EXAMPLES
 from weka_cpuset.engine import (
     CpuSet,
     Create,
+    Event,
     IntegerDemand,
     Ledger,
     Numa,
@@ -66,7 +67,7 @@ def test_promises_hold_through_moves_resizes_and_restarts(
             case "create":
                 whole, annotations = data.draw(pods())
                 its_pod = pod(f"c{number}", guaranteed=whole > 0, **annotations)
-                event = Create(its_pod, container(f"c{number}", whole))
+                event: Event = Create(its_pod, container(f"c{number}", whole))
                 if decide(ledger, event).refusal is None:
                     living[f"c{number}"] = whole
                 ledger = decide(ledger, event).ledger

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -226,12 +226,14 @@ def never_end_a_burst() -> AbstractContextManager[None]:
 
 
 @BUGS.add
-def forget_what_failed() -> AbstractContextManager[None]:
+@contextlib.contextmanager
+def forget_what_failed() -> Iterator[None]:
     """A container whose update failed once is wrong until the next restart."""
-    forgetful = contextlib.ExitStack()
-    forgetful.enter_context(replaced(Handlers, "doubt", lambda _: lambda _self, _ids, _may: None))
-    forgetful.enter_context(replaced(Handlers, "found", lambda _: lambda _self, _cpus: None))
-    return forgetful
+    with (
+        replaced(Handlers, "doubt", lambda _: lambda _self, _ids, _may: None),
+        replaced(Handlers, "found", lambda _: lambda _self, _cpus: None),
+    ):
+        yield
 
 
 @BUGS.add

@@ -9,8 +9,8 @@ import pytest
 
 from nodesim.report import Report
 from nodesim.simulation import Simulation
-from tests.simulation.mutations import MUTATIONS, Bug, seen
-from tests.simulation.patching import TargetGone, replaced
+from tests.simulation.mutations import MUTATIONS, seen
+from tests.simulation.patching import Bug, TargetGone, replaced
 from tests.simulation.scenes import scenes
 
 PAGE = Path(__file__).parents[2] / "docs/explanation/simulation.md"

@@ -86,7 +86,15 @@ def _library(found: Distribution) -> dict[str, Any]:
 
 def _licence(found: Distribution) -> str:
     """Return what the metadata says of the licence; old packages write its whole text there."""
-    stated = found.metadata.get("License-Expression") or found.metadata.get("License") or ""
+    stated = next(
+        (
+            text
+            for field in ("License-Expression", "License")
+            for text in found.metadata.get_all(field, [])
+            if text
+        ),
+        "",
+    )
     classified = [
         line.rpartition(" :: ")[2]
         for line in found.metadata.get_all("Classifier") or ()

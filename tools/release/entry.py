@@ -20,7 +20,7 @@ class LinkedExtensions:
     ) -> ModuleSpec | None:
         """Return how to load a linked module, or None if it is not one."""
         if path is not None and name in sys.builtin_module_names:
-            return ModuleSpec(name, BuiltinImporter, origin="built-in")
+            return ModuleSpec(name, BuiltinImporter(), origin="built-in")
         return None
 
 

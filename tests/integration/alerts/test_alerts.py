@@ -140,7 +140,7 @@ def test_alert_fires_when_its_cause_happens(cause: Cause, tmp_path: Path) -> Non
 def test_alert_fires_when_a_queue_overflows(tmp_path: Path) -> None:
     """As when the disk hangs to which the log is written."""
     free = threading.Event()
-    hanging = Background("hanging", lambda _: free.wait(), capacity=1)
+    hanging: Background[str] = Background("hanging", lambda _: free.wait(), capacity=1)
     hanging.open()
 
     def put(simulation: Simulation) -> None:

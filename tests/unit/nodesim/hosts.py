@@ -40,7 +40,7 @@ class Plugin:
     updates: list[messages.ContainerUpdate] = field(default_factory=list)
     refuse: bool = False
     synced: list[list[str]] = field(default_factory=list)
-    states: list[messages.ContainerState.ValueType] = field(default_factory=list)
+    states: list[messages.ContainerState] = field(default_factory=list)
     on_create: Callable[[], None] = lambda: None
 
     def configure(self, request: messages.ConfigureRequest) -> int:
@@ -52,7 +52,7 @@ class Plugin:
         self, pods: Sequence[messages.PodSandbox], containers: Sequence[messages.Container]
     ) -> Sequence[messages.ContainerUpdate]:
         """Write down who is there."""
-        self.synced.append([one.id for one in (*pods, *containers)])
+        self.synced.append([*(one.id for one in pods), *(one.id for one in containers)])
         return self._take()
 
     def create_container(

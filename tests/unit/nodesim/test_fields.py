@@ -143,6 +143,7 @@ def test_flags_are_true_or_false(value: object) -> None:
 def test_what_a_text_stands_for_is_read() -> None:
     """What the parser refuses is refused in words for people."""
     assert field(12).parsed(int, "digits") == 12
-    for value in ("x", None, True, []):
+    wrong: tuple[object, ...] = ("x", None, True, [])
+    for value in wrong:
         with pytest.raises(BadField, match="; use digits"):
             field(value).parsed(int, "digits")

@@ -38,7 +38,7 @@ class Server(grpc.GenericRpcHandler):
 def server(tmp_path: Path) -> Iterator[Server]:
     """A server that runs."""
     handler = Server()
-    served = grpc.server(ThreadPoolExecutor(1), handlers=(handler,))
+    served = grpc.server(ThreadPoolExecutor(1), handlers=[handler])
     served.add_insecure_port(f"unix://{tmp_path}/cri.sock")
     served.start()
     yield handler

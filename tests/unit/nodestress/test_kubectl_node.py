@@ -65,7 +65,8 @@ class FakeCluster:
     def _create(self, items: list[dict[str, Any]]) -> None:
         for one in items:
             self._count += 1
-            state = {"terminated": {}} if self.phase == "Succeeded" else {"running": {}}
+            how = "terminated" if self.phase == "Succeeded" else "running"
+            state: dict[str, dict[str, object]] = {how: {}}
             one["metadata"]["uid"] = f"uid-{self._count}"
             one["status"] = {
                 "phase": self.phase,

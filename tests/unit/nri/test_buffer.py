@@ -29,11 +29,16 @@ def test_units_are_collected_from_pieces_of_any_size() -> None:
 def test_what_is_beyond_the_unit_is_handed_back() -> None:
     """A buffer keeps only its own unit."""
     buffer = Buffer(3)
-    assert buffer.collect(memoryview(b"ab")) == (None, b"")
+
+    def collect(data: bytes) -> tuple[bytes | None, bytes]:
+        unit, rest = buffer.collect(memoryview(data))
+        return unit, bytes(rest)
+
+    assert collect(b"ab") == (None, b"")
     assert (buffer.held, buffer.missing) == (2, 1)
-    assert buffer.collect(memoryview(b"cde")) == (b"abc", b"de")
+    assert collect(b"cde") == (b"abc", b"de")
     assert (buffer.held, buffer.missing) == (0, 3)
-    assert buffer.collect(memoryview(b"defg")) == (b"def", b"g")
+    assert collect(b"defg") == (b"def", b"g")
     assert buffer.held == 0
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pytest
@@ -66,6 +66,15 @@ def stop(name: str) -> StopContainerRequest:
     return StopContainerRequest(container=Container(id=name))
 
 
+def names_of(requests: Sequence[RequestReceived]) -> list[str]:
+    """The names that `stop` gave them."""
+    names = []
+    for request in requests:
+        assert isinstance(request.message, StopContainerRequest)
+        names.append(request.message.container.id)
+    return names
+
+
 # ---- reading ----
 
 
@@ -118,7 +127,7 @@ async def test_requests_of_one_read_are_answered_in_order_and_the_loop_gets_turn
             turns += 1
             assert len(service.handled) - before <= connection._limits.requests_per_turn
         assert turns >= 1000 // connection._limits.requests_per_turn
-        assert [r.message.container.id for r in service.handled] == [str(n) for n in range(1000)]
+        assert names_of(service.handled) == [str(n) for n in range(1000)]
         replies = [(await peer.expect(ReplyReceived)).stream_id for _ in range(1000)]
         assert replies == streams
         assert transport.is_reading()
@@ -135,7 +144,7 @@ async def test_requests_that_come_between_batches_wait_for_their_turn() -> None:
             connection.data_received(b"".join(peer.session.data_to_send()))
         for _ in range(5):
             await peer.expect(ReplyReceived)
-        assert "".join(r.message.container.id for r in service.handled) == "abcde"
+        assert names_of(service.handled) == list("abcde")
 
 
 @pytest.mark.asyncio

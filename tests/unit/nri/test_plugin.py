@@ -45,6 +45,7 @@ from nri.messages import (
     CreateContainerRequest,
     Empty,
     PodSandbox,
+    RegisterPluginRequest,
     StateChangeEvent,
     StopContainerRequest,
     SynchronizeRequest,
@@ -115,6 +116,7 @@ async def test_registers_in_both_orders(configure_first: bool) -> None:
     async with registering() as case:
         runtime = case.runtime
         registration = await runtime.expect(RequestReceived)
+        assert isinstance(registration.message, RegisterPluginRequest)
         assert registration.message.plugin_name == IDENTITY.name
         assert registration.message.plugin_idx == IDENTITY.index
         if not configure_first:
@@ -409,7 +411,9 @@ async def test_state_change_of_the_future_is_ignored() -> None:
     """An event that this library does not know is answered well, and reaches nobody."""
     async with registering() as case:
         await case.registered()
-        await case.runtime.call(STATE_CHANGE, StateChangeEvent(event=99))
+        # Field 1 is a varint: as bytes, because no event that can be named has this number.
+        of_the_future = StateChangeEvent.FromString(bytes([1 << 3, 99]))
+        await case.runtime.call(STATE_CHANGE, of_the_future)
         await case.runtime.expect(ReplyReceived)
         assert case.handler.changes == []
         assert case.handler.faults == []
@@ -435,13 +439,13 @@ async def test_requests_reach_the_handler_and_answers_the_runtime() -> None:
         create = CreateContainerRequest(container=container)
         update = UpdateContainerRequest(container=container)
         stop = StopContainerRequest(container=container)
-        answers = [
-            await link.create_container(create),
-            await link.update_container(update),
-            await link.stop_container(stop),
+        answered = [
+            (await link.create_container(create)).update,
+            (await link.update_container(update)).update,
+            (await link.stop_container(stop)).update,
         ]
         assert handler.requests == [create, update, stop]
-        assert all(list(answer.update) == handler.updates for answer in answers)
+        assert all(list(updates) == handler.updates for updates in answered)
         handler.raises = Refusal("no room")
         with pytest.raises(StatusError, match="no room"):
             await link.create_container(create)
@@ -468,7 +472,8 @@ async def test_first_event_shows_that_the_runtime_calls() -> None:
         await case.runtime.expect(ReplyReceived)
         await plugin.wait_synchronized()
         assert not waiting.done()
-        await case.runtime.call(STATE_CHANGE, StateChangeEvent(event=Event.STOP_POD_SANDBOX))
+        stopped = StateChangeEvent(event=Event.STOP_POD_SANDBOX.name)
+        await case.runtime.call(STATE_CHANGE, stopped)
         await case.runtime.expect(ReplyReceived)
         await waiting
 

@@ -297,7 +297,7 @@ async def test_one_code_12_means_state_change_for_good() -> None:
             request = await case.plugin.answer(Empty())
             assert request.method is STATE_CHANGE
             assert isinstance(request.message, StateChangeEvent)
-            assert request.message.event == event
+            assert Event(request.message.event) is event
             await waiting
         assert case.plugin.session.counters.rejected_requests == 1
 

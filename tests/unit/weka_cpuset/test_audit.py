@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from nri import messages
-from tests.unit.weka_cpuset.test_handlers import create, start
+from tests.requests import create, start
 from weka_cpuset.audit import LINES, SLICE, Auditor
 from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Rules, Topology

@@ -27,7 +27,7 @@ class Maker:
 
 async def test_all_who_ask_at_once_get_the_same() -> None:
     fresh = Fresh(Maker().make, 1.0)
-    assert [1, 1, 1] == await asyncio.gather(fresh.get(), fresh.get(), fresh.get())
+    assert [1, 1, 1] == list(await asyncio.gather(fresh.get(), fresh.get(), fresh.get()))
 
 
 async def test_it_is_made_anew_after_its_time() -> None:

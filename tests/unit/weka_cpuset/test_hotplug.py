@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nri import Event
-from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
+from tests.requests import EIGHT, create, start
 from weka_cpuset import hotplug
 from weka_cpuset.engine import Cpu, CpuSet, Node, Rules, Settle, Topology
 from weka_cpuset.handlers import Handlers

@@ -160,13 +160,15 @@ def test_file_that_cannot_be_opened_is_a_setting_error(tmp_path: Path) -> None:
     assert caught.value.key == "log.file"
 
 
-def test_log_folder_that_vanishes_loses_only_its_lines(open_log: OpenLog, tmp_path: Path) -> None:
+def test_log_folder_that_vanishes_loses_only_its_lines(
+    open_log: OpenLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When the log's folder is removed and comes back, logging goes on and says what is missing."""
     folder = tmp_path / "logs"
     folder.mkdir()
     opened = open_log(LogSettings(file=str(folder / "agent.log")))
     written = threading.Event()
-    opened._written = _then(opened._written, written)  # type: ignore[method-assign]
+    monkeypatch.setattr(opened, "_written", _then(opened._written, written))
     log.info("before")
     assert written.wait(10)
     (folder / "agent.log").unlink()
@@ -182,8 +184,8 @@ def test_log_folder_that_vanishes_loses_only_its_lines(open_log: OpenLog, tmp_pa
 
 
 def _then(
-    write: Callable[[logging.LogRecord], None], done: threading.Event
-) -> Callable[[logging.LogRecord], None]:
+    write: Callable[[logging.LogRecord], bool], done: threading.Event
+) -> Callable[[logging.LogRecord], bool]:
     """Return `write`, telling when it has ended."""
 
     def wrapped(record: logging.LogRecord) -> bool:

@@ -1,6 +1,7 @@
 """Machines as values: what they hold, and facts that no machine has."""
 
 import dataclasses
+from typing import TypedDict
 
 import pytest
 
@@ -10,6 +11,15 @@ from weka_cpuset.machine import ID_MAX, NAME_MAX, TOPOLOGIES_KEPT, Machine, Mach
 CPUS = (Cpu(0, 0, 0, 0, 0), Cpu(1, 0, 0, 0, 0), Cpu(4, 4, 4, 1, 0))
 NODES = (Node(0, CpuSet.of([0, 1])), Node(1, CpuSet.of([4])))
 MACHINE = Machine("three", CPUS, CpuSet.of([4]), NODES)
+
+
+class Change(TypedDict, total=False):
+    """Facts of a machine that are to be other ones."""
+
+    name: str
+    cpus: tuple[Cpu, ...]
+    offline: CpuSet
+    nodes: tuple[Node, ...]
 
 
 def test_present_is_online_and_offline() -> None:
@@ -66,7 +76,7 @@ def test_few_topologies_are_kept() -> None:
         ({"nodes": (NODES[0], Node(1, CpuSet.of([4]), distances={0: -1}))}, "node 1"),
     ],
 )
-def test_contradiction_is_named(change: dict[str, object], place: str) -> None:
+def test_contradiction_is_named(change: Change, place: str) -> None:
     """A machine that cannot be is never made; the error says which fact is wrong."""
     with pytest.raises(MachineInvalid) as caught:
         dataclasses.replace(MACHINE, **change)

@@ -3,7 +3,7 @@
 import pytest
 
 from nri import messages
-from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
+from tests.requests import EIGHT, create, start
 from weka_cpuset.engine import Class, Rules
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.rivals import FOREIGN_WINDOW_S, FOREIGN_WRITES, REPEAT_S, Rival, Rivals

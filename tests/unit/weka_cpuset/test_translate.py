@@ -120,7 +120,7 @@ def test_update_puts_new_values_over_old_ones() -> None:
         (messages.ContainerState.CONTAINER_UNKNOWN, Phase.RUNNING),
     ],
 )
-def test_reported_phase(state: messages.ContainerState.ValueType, phase: Phase) -> None:
+def test_reported_phase(state: messages.ContainerState, phase: Phase) -> None:
     """Only a container that is created and not started is in its start window."""
     container = full_container()
     container.state = state
@@ -137,9 +137,7 @@ def test_reported_phase(state: messages.ContainerState.ValueType, phase: Phase) 
         (messages.ContainerState.CONTAINER_UNKNOWN, True),
     ],
 )
-def test_end_as_an_update_shows_it(
-    state: messages.ContainerState.ValueType, *, ended: bool
-) -> None:
+def test_end_as_an_update_shows_it(state: messages.ContainerState, *, ended: bool) -> None:
     """Old runtimes show that a container has stopped, new ones show nothing."""
     container = full_container()
     container.state = state

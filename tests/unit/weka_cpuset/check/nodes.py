@@ -1,11 +1,14 @@
 """Facts of a node on which all is well, and of nodes that differ from it in one thing."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from weka_cpuset.check.facts import (
     CgroupDriver,
     CgroupTree,
+    Fact,
     Facts,
     KubeletConfig,
     NriConfig,
@@ -14,10 +17,13 @@ from weka_cpuset.check.facts import (
     RuntimeKind,
     RuntimeRelease,
     SocketState,
+    Unknown,
     Validator,
     Wanted,
 )
 from weka_cpuset.engine import Cpu, CpuSet, Node, Topology
+
+T = TypeVar("T")
 
 SOCKET = Path("/var/run/nri/nri.sock")
 
@@ -47,6 +53,31 @@ GOOD = Facts(
     topology=machine(),
     present=CpuSet.parse("0-7"),
 )
+
+
+def unread(facts: Facts, names: Collection[str], reason: str) -> Facts:
+    """The same node where the facts of these names could not be read.
+
+    Each fact is named here, so a new one that is forgotten does not go unnoticed.
+    """
+
+    def of(name: str, fact: Fact[T]) -> Fact[T]:
+        return Unknown(reason) if name in names else fact
+
+    return Facts(
+        wanted=facts.wanted,
+        release=of("release", facts.release),
+        config=of("config", facts.config),
+        socket=of("socket", facts.socket),
+        plugins=of("plugins", facts.plugins),
+        agent_connected=of("agent_connected", facts.agent_connected),
+        programs=of("programs", facts.programs),
+        kubelet=of("kubelet", facts.kubelet),
+        cpu_manager=of("cpu_manager", facts.cpu_manager),
+        cgroups=of("cgroups", facts.cgroups),
+        topology=of("topology", facts.topology),
+        present=of("present", facts.present),
+    )
 
 
 def with_nri(facts: Facts = GOOD, **changes: object) -> Facts:

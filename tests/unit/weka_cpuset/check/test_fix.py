@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nri.version import parse_version
+from tests.unit.weka_cpuset.check.nodes import unread
 from weka_cpuset.check import apply, runtime_rules
 from weka_cpuset.check.facts import (
     Facts,
@@ -259,7 +260,7 @@ def test_other_keys_that_the_check_would_complain_of(tmp_path: Path) -> None:
 def test_what_is_not_known_cannot_be_fixed(tmp_path: Path, field: str) -> None:
     """The message says what to name."""
     known = facts("containerd", "1.7.24", tmp_path / "config.toml")
-    blind = dataclasses.replace(known, **{field: Unknown("nobody knows")})
+    blind = unread(known, [field], "nobody knows")
 
     with pytest.raises(CannotFix, match=r"nobody knows; name it.*--runtime"):
         propose(blind, Wish(), apply.read_text)

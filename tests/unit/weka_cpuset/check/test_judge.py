@@ -1,9 +1,8 @@
 """The judgement as a whole: every topic, in one order, whatever is not known."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
-from tests.unit.weka_cpuset.check.nodes import GOOD
-from weka_cpuset.check.facts import Unknown
+from tests.unit.weka_cpuset.check.nodes import GOOD, unread
 from weka_cpuset.check.finding import Level, Topic
 from weka_cpuset.check.judge import judge
 
@@ -26,13 +25,13 @@ def test_what_is_not_known_is_said_and_ends_nothing() -> None:
     for field in fields(GOOD):
         if field.name in ("wanted", "present"):
             continue
-        facts = replace(GOOD, **{field.name: Unknown(REASON)})
+        facts = unread(GOOD, [field.name], REASON)
         unknown = [finding for finding in judge(facts) if finding.level is Level.UNKNOWN]
         assert REASON in {finding.found for finding in unknown}
 
 
 def test_nothing_known_is_no_problem_and_no_praise() -> None:
     """Where nothing can be read there is nothing good and nothing bad to say."""
-    nothing = {field.name: Unknown(REASON) for field in fields(GOOD) if field.name != "wanted"}
-    levels = {finding.level for finding in judge(replace(GOOD, **nothing))}  # type: ignore[arg-type]  # every fact may be unknown
+    nothing = [field.name for field in fields(GOOD) if field.name != "wanted"]
+    levels = {finding.level for finding in judge(unread(GOOD, nothing, REASON))}
     assert {Level.UNKNOWN} == levels

@@ -11,7 +11,7 @@ from weka_cpuset import settings
 from weka_cpuset.cli import commands
 from weka_cpuset.install import plan
 from weka_cpuset.install.plan import Host, Program, Way
-from weka_cpuset.install.steps import Copy, Remove, Run, StepFailed, Write, do
+from weka_cpuset.install.steps import Copy, Remove, Run, Step, StepFailed, Write, do
 
 ELSEWHERE = Path("/opt/nri/plugins/77-cpus")
 
@@ -35,7 +35,7 @@ def files(host: Host) -> set[str]:
     return {f"/{path.relative_to(host.root)}" for path in host.root.rglob("*") if path.is_file()}
 
 
-def carry_out(steps: list[plan.Step]) -> None:
+def carry_out(steps: list[Step]) -> None:
     """Do all steps."""
     for step in steps:
         do(step)
@@ -204,7 +204,7 @@ def test_other_plugin_file_is_used(host: Host, program: Program) -> None:
     ],
     ids=lambda step: type(step).__name__,
 )
-def test_step_that_fails_says_which(step: plan.Step) -> None:
+def test_step_that_fails_says_which(step: Step) -> None:
     """The message has the step and the reason, and no traceback."""
     with pytest.raises(StepFailed, match=f"cannot {step}"):
         do(step)

@@ -18,7 +18,7 @@ def container(
     name: str,
     cpus: str = "",
     mems: str = "",
-    state: STATES.ValueType = STATES.CONTAINER_RUNNING,
+    state: messages.ContainerState = STATES.CONTAINER_RUNNING,
 ) -> messages.Container:
     """A container as the runtime reports it."""
     cpu = messages.LinuxCPU(cpus=cpus, mems=mems)

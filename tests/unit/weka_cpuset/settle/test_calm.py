@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.unit.weka_cpuset.test_handlers import EIGHT
+from tests.requests import EIGHT
 from weka_cpuset.engine import Rules
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settle.calm import BURST_LATEST_S, CALM_S, Calm

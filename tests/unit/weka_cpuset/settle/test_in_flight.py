@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
+from tests.requests import EIGHT, create, start
 from weka_cpuset.engine import Rules
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settle.in_flight import APPLY_EACH_S, APPLY_S, InFlight

@@ -9,7 +9,7 @@ import pytest
 
 import nri
 from nri import Event, messages
-from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start, stop
+from tests.requests import EIGHT, create, start, stop
 from weka_cpuset.audit import Auditor
 from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Rules, Topology

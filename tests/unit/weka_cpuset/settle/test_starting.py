@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from nri import Event
+from tests.requests import EIGHT
 from tests.unit.weka_cpuset.settle.test_settler import Kernel, shared
-from tests.unit.weka_cpuset.test_handlers import EIGHT
 from weka_cpuset.engine import Rules
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settle.starting import START_S, Starting

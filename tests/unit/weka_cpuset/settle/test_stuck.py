@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
+from tests.requests import EIGHT, create, start
 from weka_cpuset.engine import CORES_ANNOTATION, CpuSet, CpusetUpdate, Ledger, Rules, Step
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settle.stuck import Stuck

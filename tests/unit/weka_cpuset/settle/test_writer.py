@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from nri import messages
+from tests.requests import EIGHT, create, start
 from tests.unit.weka_cpuset.settle.test_settler import ALL, Kernel, remove, shared
-from tests.unit.weka_cpuset.test_handlers import EIGHT, create, start
 from weka_cpuset.engine import CpuSet, Rules, Settle
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settle.in_flight import InFlight

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,7 +143,7 @@ def test_changes_are_marked_while_one_watches(node: Node, monkeypatch: pytest.Mo
         if len(waits) == 2:
             raise Enough
 
-    monkeypatch.setattr(command.time, "sleep", wait)
+    monkeypatch.setattr(time, "sleep", wait)
     shown = node.run("status", "--watch")
     assert isinstance(shown.exception, Enough)
     assert "just changed" in shown.output
