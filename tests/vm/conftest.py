@@ -15,7 +15,6 @@ from tests.vm.evidence import EVIDENCE, MACHINE, SEEN
 from tests.vm.image import Image
 from tests.vm.kept import Kept, VmNode
 from tests.vm.machine import Machine
-from tests.vm.node import Runtime
 
 ARCHITECTURE = "x86_64"
 HERE = Path(__file__).parent
@@ -119,34 +118,6 @@ def built() -> Image:
 def archive(built: Image, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The product, to be sent to a machine."""
     return product.archive(built, tmp_path_factory.mktemp("p"))
-
-
-@pytest.fixture
-def machine(
-    built: Image,
-    series: Series,
-    archive: bytes,
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
-) -> Iterator[Machine]:
-    """A machine as it is after its boot, with the product in it."""
-    one = Machine(built, series, tmp_path_factory.mktemp("v"))
-    request.node.stash[MACHINE] = one
-    try:
-        one.restore()
-        one.send(archive)
-        yield one
-    finally:
-        one.close()
-
-
-@pytest.fixture
-def runtime(machine: Machine) -> Iterator[Runtime]:
-    """Its containerd, without pods and without plugins."""
-    one = Runtime(machine)
-    one.wait_ready()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ class Kept:
         """
         node = self._node
         assert node is not None
-        node.kubelet.delete_all(list(node.kubelet.pods.values()))
+        node.kubelet.delete_all(list(node.kubelet.pods.values()), grace_s=0)
         for lost in node.runtime.cri.list_pod_sandboxes():
             # The call that made it was cut off, so that no kubelet knows it.
             node.runtime.cri.stop_pod_sandbox(lost.id)

@@ -1,5 +1,6 @@
 """A node in a virtual machine: its runtime, its agent and its kubelet, driven from outside."""
 
+import re
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ READY_TIMEOUT_S: Final = 180.0
 # Forty pods at once are served one after the other, and all is emulated.
 CALL_TIMEOUT_S: Final = 300.0
 LOG: Final = "/node/agent.log"
+# `ps` may put a process's own name before its command line, in braces.
+AGENT_ROW: Final = re.compile(r" *(\d+) (?:\{.*\} )?\S*python3 \S*weka-cpuset(?: run|$)")
 
 
 class Runtime:
@@ -53,16 +56,11 @@ class Runtime:
         self.stop(number)
         self.start()
 
-    def log_lines(self) -> list[str]:
-        """What it wrote to its log, over all restarts."""
-        return self.machine.run("cat /node/containerd.log").splitlines()
-
     def complaints(self) -> list[str]:
         """The lines of its log that tell of a crash, or of a plugin that was too slow."""
-        lines = self.log_lines()
-        found = [line for line in lines if "panic:" in line or "fatal error:" in line]
         # Deadlines of its own pass in emulation; one that drops a plugin names it.
-        return found + [line for line in lines if "plugin" in line and "deadline exceeded" in line]
+        marks = "panic:|fatal error:|plugin.*deadline exceeded"
+        return self.machine.run(f"grep -E '{marks}' /node/containerd.log || true").splitlines()
 
     def close(self) -> None:
         """Closes the connection; it goes on."""
@@ -105,13 +103,8 @@ class Agent:
 
     def pids(self) -> list[int]:
         """Its processes; one, if all is well."""
-        # By its command line: python3 /usr/bin/weka-cpuset run ..., or the plugin's own name.
-        found = self._machine.run(
-            "for one in /proc/[0-9]*; do"
-            " tr '\\0' ' ' < $one/cmdline | grep -qE '^\\S*python3 \\S*weka-cpuset( run|$| *$)'"
-            " && echo ${one#/proc/}; done 2> /dev/null; true"
-        )
-        return [int(pid) for pid in found.split()]
+        lines = self._machine.run("ps -o pid,args").splitlines()
+        return [int(found[1]) for line in lines if (found := AGENT_ROW.match(line))]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Ends it by a signal."""

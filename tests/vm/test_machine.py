@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from nodestress.waiting import wait_for
+from tests.e2e.containerd_config import Series
 from tests.vm.image import ROOT
-from tests.vm.machine import CPUS, Machine, ScriptFailed
+from tests.vm.kept import VmNode
+from tests.vm.machine import CPUS, ScriptFailed
 from tests.vm.truth import NODES, SIBLINGS, parse
 
 RESTORE_AND_WAIT = """
@@ -27,10 +29,10 @@ time.sleep(600)
 pytestmark = pytest.mark.quick
 
 
-def test_shape(machine: Machine) -> None:
+def test_shape(node: VmNode) -> None:
     """20 cpus, two nodes with memory, two threads a core, and cgroups of version 2."""
     system = "/sys/devices/system"
-    told = machine.run(
+    told = node.machine.run(
         f"cat {system}/cpu/online {system}/node/node*/cpulist"
         f" {system}/cpu/cpu*/topology/thread_siblings_list; cat /proc/mounts"
     ).splitlines()
@@ -41,16 +43,16 @@ def test_shape(machine: Machine) -> None:
     assert any(line.startswith("cgroup /sys/fs/cgroup cgroup2") for line in told)
 
 
-def test_failing_script_says_so(machine: Machine) -> None:
+def test_failing_script_says_so(node: VmNode) -> None:
     """What a failed script wrote, and its status, are in the error."""
     with pytest.raises(ScriptFailed, match="status 3 from 'echo oops") as caught:
-        machine.run("echo oops; exit 3")
+        node.machine.run("echo oops; exit 3")
     assert caught.value.output.strip() == "oops"
 
 
-def test_nothing_is_left_when_the_tests_are_killed(machine: Machine, tmp_path: Path) -> None:
+def test_nothing_is_left_when_the_tests_are_killed(series: Series, tmp_path: Path) -> None:
     """The machine ends with the process that started it, whatever ends that."""
-    command = [sys.executable, "-c", RESTORE_AND_WAIT, machine.series.value, str(tmp_path)]
+    command = [sys.executable, "-c", RESTORE_AND_WAIT, series.value, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())

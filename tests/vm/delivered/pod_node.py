@@ -209,7 +209,7 @@ class PodNode:
         Args:
             config: Keeps what was seen for the report.
         """
-        self.kubelet.delete_all(list(self.kubelet.pods.values()))
+        self.kubelet.delete_all(list(self.kubelet.pods.values()), grace_s=0)
         if self.agent.has_been_away:
             # Whoever starts without an agent has no cpus of its own; see `watch`.
             self.truth.history()
