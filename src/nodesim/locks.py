@@ -25,7 +25,7 @@ class ReadWriteLock:
         return _Holding(self, write=True)
 
     async def enter(self, *, write: bool) -> None:
-        """Take it as soon as it is this caller's turn."""
+        """Take it as soon as it is this caller's turn; for `_Holding`, which gives it back."""
         if not self._queue and self._fits(write=write):
             self._take(write=write)
             return

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 from collections.abc import Coroutine, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from nodesim import clock
 from nodesim.actions import FaultKind
@@ -427,8 +427,9 @@ class Runtime:
 
     async def _call(self, work: Coroutine[Any, Any, _R]) -> _R:
         """Do a call in the caller's task; it fails when the runtime ends."""
-        plugins, caller = self._plugins, asyncio.current_task()
-        if plugins is None or caller is None:
+        plugins = self._plugins
+        caller = cast("asyncio.Task[Any]", asyncio.current_task())  # only tasks make calls
+        if plugins is None:
             work.close()
             raise RuntimeAway
         self._tasks[caller] = None

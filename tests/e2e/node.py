@@ -89,8 +89,8 @@ class Node(Protocol):
         """The cpus that its kernel can run anything on."""
 
     @property
-    def most(self) -> int:
-        """How many cpus one container can own at most: the pool of an agent in a pod has one."""
+    def largest_owner(self) -> int:
+        """How many cpus one container can own; not all if the agent itself is a shared pod."""
 
     def cpus_of(self, pod: RunningPod, container: str | None = None) -> Cpus:
         """The cpus that a running container of a pod may run on, read from the kernel.
@@ -142,8 +142,8 @@ class HostNode:
         return kernel.online_cpus()
 
     @property
-    def most(self) -> int:
-        """How many cpus one container can own at most."""
+    def largest_owner(self) -> int:
+        """How many cpus one container can own: all."""
         return len(self.online)
 
     def cpus_of(self, pod: RunningPod, container: str | None = None) -> Cpus:

@@ -32,10 +32,10 @@ def test_integer_owns_its_cpu(node: Node) -> None:
 
 
 def test_integer_takes_all_that_nobody_shares(node: Node) -> None:
-    """As many cpus as the node has can be owned by one container if no shared one lives."""
-    pod = node.kubelet.run(integer("all", node.most))
+    """All cpus that no shared container needs can be owned by one."""
+    pod = node.kubelet.run(integer("all", node.largest_owner))
 
-    assert len(node.cpus_of(pod)) == node.most
+    assert len(node.cpus_of(pod)) == node.largest_owner
     node.assert_settled([pod])
 
 

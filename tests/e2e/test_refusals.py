@@ -43,7 +43,7 @@ def test_pool_never_runs_dry(node: Node) -> None:
 
 def test_refused_container_gets_in_later(node: Node) -> None:
     """A kubelet's next attempt succeeds once what was in the way has gone."""
-    owner = node.kubelet.run(integer("all", node.most))
+    owner = node.kubelet.run(integer("all", node.largest_owner))
     pod = node.kubelet.run_sandbox(integer("late", 1))
     (container,) = pod.spec.containers
     with pytest.raises(CriError):

@@ -46,7 +46,7 @@ def test_shared_grows_after_a_natural_end(node: Node) -> None:
 
 def test_failed_start_gives_way_to_the_next_attempt(node: Node) -> None:
     """A container whose start failed does not keep its cpus from the next attempt."""
-    pod = node.kubelet.run_sandbox(integer("all", node.most))
+    pod = node.kubelet.run_sandbox(integer("all", node.largest_owner))
     (good,) = pod.spec.containers
     node.kubelet.create(pod, replace(good, command=("/no/such/program",)))
     with pytest.raises(CriError):

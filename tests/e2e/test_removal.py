@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import nri
@@ -57,17 +59,40 @@ def test_release_gives_every_container_the_machine_back(
 
 def test_release_that_stays_ends_as_soon_as_it_is_asked(runtime: Containerd) -> None:
     """Also as the first process of a container: such a pod is gone before its grace period."""
-    command = [str(PROGRAM), "release", "--socket", str(runtime.layout.nri_socket)]
-    with subprocess.Popen(
-        ["unshare", "--pid", "--fork", "--kill-child", *command, "--write", "--stay"],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with first_process(runtime.layout.nri_socket) as (pid, process):
         assert process.stdout is not None
         assert process.stdout.readline() == "0 containers\n"
-        first = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-        os.kill(int(first), signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM)
         assert process.wait(EXIT_TIMEOUT_S) == 0
+
+
+def test_release_can_be_ended_while_it_waits_for_the_runtime(
+    machine: None,  # noqa: ARG001  # first of all
+    folder: Path,
+) -> None:
+    """A runtime that says nothing does not cost the pod its grace period; the status says so."""
+    silent = folder / "nri.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(silent))
+        listener.listen()
+        with first_process(silent) as (pid, process):
+            listener.accept()
+            os.kill(pid, signal.SIGTERM)
+            assert process.wait(EXIT_TIMEOUT_S) == 1
+
+
+@contextmanager
+def first_process(nri_socket: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A release that stays, as the first process of a PID namespace; yields its number here."""
+    command = [str(PROGRAM), "release", "--socket", str(nri_socket), "--write", "--stay"]
+    with subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--kill-child", *command], stdout=subprocess.PIPE, text=True
+    ) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        try:
+            yield int(wait_for("the process", children.read_text)), process
+        finally:
+            process.kill()  # and its child with it
 
 
 class Predecessor(Releaser):

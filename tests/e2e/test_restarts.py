@@ -87,9 +87,11 @@ def test_container_that_ended_while_the_runtime_was_away(node: Node) -> None:
 def test_second_agent_waits_for_the_first(node: Node) -> None:
     """Two agents at once, as in a rolling update: only one is at work, and no pod notices."""
     pods = node.kubelet.run_all(one_of_each(integer("owner", 1)))
-    with node.successor() as successor:
+    with node.successor() as successor, node.watch() as watch:
+        watch.add(*pods)
         successor.launch()
         pods.append(node.kubelet.run(shared("between")))
+        watch.add(pods[-1])
         node.assert_settled(pods)
 
         assert node.agent.stop() == 0

@@ -13,7 +13,7 @@ from tests.e2e.packages import PackageError
 from tests.vm import debian, image, product
 from tests.vm.evidence import EVIDENCE, MACHINE, SEEN
 from tests.vm.image import Image
-from tests.vm.kept import Kept, VmNode
+from tests.vm.kept import Kept, VmNode, lent
 from tests.vm.machine import Machine
 
 ARCHITECTURE = "x86_64"
@@ -123,24 +123,20 @@ def archive(built: Image, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(scope="session")
 def kept(
     built: Image, series: Series, archive: bytes, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Kept]:
+) -> Iterator[Kept[VmNode]]:
     """The node that all tests of one containerd get one after the other."""
-    one = Kept(built, series, archive, tmp_path_factory.mktemp("k"))
+
+    def make(machine: Machine) -> VmNode:
+        machine.send(archive)
+        return VmNode.on(machine)
+
+    one = Kept(built, series, tmp_path_factory.mktemp("k"), make)
     yield one
     one.drop()
 
 
 @pytest.fixture
-def node(kept: Kept, request: pytest.FixtureRequest) -> Iterator[VmNode]:
+def node(kept: Kept[VmNode], request: pytest.FixtureRequest) -> Iterator[VmNode]:
     """A node with the agent at work; in the end no rule may have been broken at any instant."""
-    failed = request.session.testsfailed
-    whole = False
-    try:
-        one = kept.take()
-        request.node.stash[MACHINE] = one.machine
+    with lent(kept, request) as one:
         yield one
-        kept.give_back(request.config)
-        whole = request.session.testsfailed == failed
-    finally:
-        if not whole:
-            kept.drop()

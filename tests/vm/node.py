@@ -170,6 +170,11 @@ class VmKubelet(Kubelet):
         self.pods[pod.sandbox] = resized
         return resized
 
+    def forget_former_sizes(self) -> None:
+        """From now on each container should have what its last size asks for, and nothing else."""
+        for _, demands in self.demands.values():
+            del demands[:-1]
+
     def stop_containers(self, pod: RunningPod, grace_s: int) -> None:
         """Stops a pod's containers; tries again where a kubelet would."""
         try:

@@ -154,7 +154,7 @@ class Truth:
     def _judge(self, sight: dict[str, str]) -> Sequence[Violation]:
         enforced = [Enforced(parse(cpus), CpuSet.EMPTY, parse(cpus)) for cpus in sight.values()]
         broken: Sequence[Violation] = ()
-        # A container that was resized may have either size at that instant.
+        # A container that is being resized may have either size at that instant.
         for residents in itertools.product(*map(self._residents, sight)):
             seen = dict(zip(residents, enforced, strict=True))
             # Memory is looked at when all is settled.

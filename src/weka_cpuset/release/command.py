@@ -14,6 +14,8 @@ from weka_cpuset import cli, instance, settings, sysfs
 from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.release.releaser import Narrow, Releaser, wait_until_wide
 
+EXIT_DONE: Final = 0
+
 EXIT_HELD: Final = 1
 """Exit code if a container may still not run everywhere, or it is not known."""
 
@@ -22,9 +24,6 @@ SYNCHRONIZE_S: Final = 60.0
 
 APPLY_S: Final = 30.0
 """How long the runtime may take to update them, in seconds; one takes some 10 ms."""
-
-_END: Final = (signal.SIGTERM, signal.SIGINT)
-"""What ends a stay."""
 
 _FAILURES = (settings.SettingsError, nri.NriError, sysfs.TopologyUnreadable)
 
@@ -45,8 +44,7 @@ def release(file: Path | None, *, write: bool, stay: bool, **options: object) ->
     if stay and not write:
         raise click.UsageError("--stay goes with --write")
     if stay:
-        # The first process of a container never sees a signal that it neither handles nor blocks.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _END)
+        _end_on_request(EXIT_HELD)
     try:
         chosen = cli.load_settings(file, options)
     except settings.SettingsError as error:
@@ -67,12 +65,24 @@ def release(file: Path | None, *, write: bool, stay: bool, **options: object) ->
         click.echo(f"{one.name}: {state} {one.cpus or 'some memory nodes'}")
     if left:
         sys.exit(EXIT_HELD)
-    click.echo(f"{len(narrow)} containers" + ("" if write else "; add --write to do it"))
     if stay:
-        signal.sigwait(_END)
+        _end_on_request(EXIT_DONE)
+    click.echo(f"{len(narrow)} containers" + ("" if write else "; add --write to do it"))
+    while stay:
+        signal.pause()
 
 
 cli.add_setting_options(release, ("nri.socket", "nri.name", "nri.index", "sysfs", "cgroups"))
+
+
+def _end_on_request(status: int) -> None:
+    """From now on end with this status when asked to.
+
+    The first process of a container never sees a signal that it has no handler for
+    (pid_namespaces(7)).
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(status))
 
 
 async def _release(

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.kernel import Cpus
 from tests.e2e.kubelet import RunningPod
 from tests.vm.delivered.daemon_pod import DaemonPod
-from tests.vm.evidence import judge_the_end
+from tests.vm.evidence import SEEN
 from tests.vm.machine import Machine
 from tests.vm.node import Runtime, VmKubelet
 from tests.vm.truth import ALL, Truth, memory_nodes
@@ -19,6 +19,43 @@ from weka_cpuset.engine import CpuSet
 
 # A shell's and a runtime's way to tell of an end by a signal (bash(1), EXIT STATUS).
 SIGNALED: Final = 128
+
+
+class Instants:
+    """Judges what was seen at every instant.
+
+    What starts while no agent is there runs anywhere, the agent's own next container as well. So
+    from an agent's end until all is settled again only those are judged whom it had placed.
+
+    Args:
+        truth: Has watched the node.
+        kubelet: Knows its pods.
+        config: Keeps what was seen for the report.
+    """
+
+    def __init__(self, truth: Truth, kubelet: VmKubelet, config: pytest.Config) -> None:
+        self._truth = truth
+        self._kubelet = kubelet
+        self._config = config
+        self._placed: list[RunningPod] | None = None
+
+    def judge(self) -> None:
+        """Judges all that was seen since the last time; fails if a rule was broken."""
+        seen = self._truth.history(self._placed)
+        self._config.stash[SEEN].append(seen)
+        assert not seen.broken, "\n".join(seen.broken)
+
+    def agent_ends(self) -> None:
+        """The agent is about to end."""
+        self.judge()
+        if self._placed is None:
+            self._placed = list(self._kubelet.pods.values())
+
+    def settled(self) -> None:
+        """All pods are placed by the rules, by an agent that is there."""
+        self.judge()
+        self._placed = None
+        self._kubelet.forget_former_sizes()
 
 
 class PodAgent:
@@ -29,19 +66,22 @@ class PodAgent:
         kubelet: Deletes them.
         machine: Where they run.
         truth: Is told that the pod is there.
-
-    Attributes:
-        has_been_away: Whether it was ended since this was last set to False.
+        instants: Is told when the agent ends.
     """
 
     def __init__(
-        self, daemon: DaemonPod, kubelet: VmKubelet, machine: Machine, truth: Truth
+        self,
+        daemon: DaemonPod,
+        kubelet: VmKubelet,
+        machine: Machine,
+        truth: Truth,
+        instants: Instants,
     ) -> None:
-        self.has_been_away = False
         self._daemon = daemon
         self._kubelet = kubelet
         self._machine = machine
         self._truth = truth
+        self._instants = instants
         self._pod: RunningPod | None = None
 
     @property
@@ -83,18 +123,20 @@ class PodAgent:
         Returns:
             The exit status; that of a process ended by a signal is its negative number.
         """
-        self.has_been_away = True
+        self._instants.agent_ends()
         self._truth.always.remove(self.pod)
         self._machine.run(f"kill -{number.value} {self.pid}")
         status = self._kubelet.wait_exited(self.pod).exit_code
         return SIGNALED - status if status > SIGNALED else status
 
     def remove(self) -> None:
-        """Deletes its pod; `start` makes another one."""
-        self.has_been_away = True
-        if self.pod in self._truth.always:
-            self._truth.always.remove(self.pod)
-        self._kubelet.delete(self.pod)
+        """Deletes its pod, if there is one; `start` makes another one."""
+        if self._pod is None:
+            return
+        self._instants.agent_ends()
+        if self._pod in self._truth.always:
+            self._truth.always.remove(self._pod)
+        self._kubelet.delete(self._pod)
         self._pod = None
 
     def is_well(self) -> bool:
@@ -102,15 +144,11 @@ class PodAgent:
         return self._pod is not None and self._daemon.answers(self._pod, "livenessProbe")
 
 
-@dataclass(slots=True)
-class Watched:
-    """Pods for whom the rules must hold at every instant; all containers are looked at anyway."""
-
-    pods: list[RunningPod] = field(default_factory=list)
+class Everybody:
+    """Who is watched: all containers, always."""
 
     def add(self, *pods: RunningPod) -> None:
-        """Watches these running pods too, until they end."""
-        self.pods += pods
+        """They are watched already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +159,30 @@ class PodNode:
     runtime: Runtime
     kubelet: VmKubelet
     truth: Truth
+    instants: Instants
     daemon: DaemonPod
     agent: PodAgent
 
-    # Far below the 30 s after which this runtime drops a plugin; all is emulated.
+    # Below the 30 s after which this runtime drops a plugin; a weak check, since all is emulated.
     at_once_s: float = 10.0
 
     @classmethod
-    def on(cls, machine: Machine) -> "PodNode":
-        """The node of a machine, with the agent not yet started.
+    def on(cls, machine: Machine, config: pytest.Config) -> "PodNode":
+        """The node of a machine that has the agent's image, with the agent at work.
 
         Args:
-            machine: It runs and has the agent's image.
+            machine: The machine.
+            config: Keeps what is seen for the report.
         """
         runtime = Runtime(machine)
         runtime.wait_ready()
         kubelet = VmKubelet(runtime)
         truth = Truth(machine, kubelet)
+        instants = Instants(truth, kubelet, config)
         daemon = DaemonPod(runtime, kubelet, {})
-        agent = PodAgent(daemon, kubelet, machine, truth)
-        return cls(machine, runtime, kubelet, truth, daemon, agent)
+        agent = PodAgent(daemon, kubelet, machine, truth, instants)
+        agent.start()
+        return cls(machine, runtime, kubelet, truth, instants, daemon, agent)
 
     @property
     def online(self) -> Cpus:
@@ -148,7 +190,7 @@ class PodNode:
         return frozenset(ALL)
 
     @property
-    def most(self) -> int:
+    def largest_owner(self) -> int:
         """All cpus but one: the agent's own pod shares the pool."""
         return len(ALL) - 1
 
@@ -171,26 +213,22 @@ class PodNode:
     def assert_settled(self, pods: Iterable[RunningPod]) -> None:
         """Waits until exactly these pods are placed by the rules; fails with what is wrong."""
         self.truth.assert_settled(pods)
+        self.instants.settled()
 
     @contextmanager
-    def watch(self) -> Iterator[Watched]:
-        """Watches pods; with an agent there all the time, all that happens is judged in the end.
-
-        What starts while no agent is there, as its own next container, runs anywhere.
-        """
-        watched = Watched()
-        yield watched
-        if self.agent.has_been_away:
-            seen = self.truth.history(watched.pods)
-            assert seen.looks > 0, "nothing was watched"
-            assert not seen.broken, "\n".join(seen.broken)
+    def watch(self) -> Iterator[Everybody]:
+        """Fails at its end if there was an overlap."""
+        yield Everybody()
+        self.instants.judge()
 
     @contextmanager
     def successor(self) -> Iterator[PodAgent]:
         """Another pod of the DaemonSet, not yet started."""
-        other = PodAgent(self.daemon, self.kubelet, self.machine, self.truth)
-        yield other
-        other.remove()
+        other = PodAgent(self.daemon, self.kubelet, self.machine, self.truth, self.instants)
+        try:
+            yield other
+        finally:
+            other.remove()
 
     def assert_undisturbed(self) -> None:
         """Fails if the agent has ended, or if the runtime dropped it or crashed."""
@@ -203,16 +241,19 @@ class PodNode:
         (only,) = self.runtime.cri.list_containers()
         assert only.id == self.agent.pod.container
 
-    def clear(self, config: pytest.Config) -> None:
-        """Deletes all pods but the agent's; fails if a rule was broken at any instant.
+    def begin(self) -> None:
+        """Fails if a pod is there that is not the agent's; what was seen is forgotten."""
+        self.truth.assert_settled([])
+        self.truth.history()
 
-        Args:
-            config: Keeps what was seen for the report.
-        """
+    def clear(self, config: pytest.Config) -> None:
+        """Deletes all pods but the agent's; fails if a rule was broken at any instant."""
         self.kubelet.delete_all(list(self.kubelet.pods.values()), grace_s=0)
-        if self.agent.has_been_away:
-            # Whoever starts without an agent has no cpus of its own; see `watch`.
-            self.truth.history()
-        else:
-            judge_the_end(config, self.runtime, self.truth)
+        self.truth.assert_settled([])
+        self.instants.settled()
+        assert sum(one.looks for one in config.stash[SEEN]) > 0, "nothing was watched"
         self.assert_undisturbed()
+
+    def close(self) -> None:
+        """Closes the connection to its runtime."""
+        self.runtime.close()

@@ -1,8 +1,10 @@
 """The agent in a container, as the chart runs it; one machine serves all of these tests.
 
-The cases of the end-to-end tier run here as they are. Left out are those that only a process of
-the host can be asked (`tests/e2e/test_host_process.py`), the acceptance test of two cpus, whose
-full size is below, and what is about the bytes, the updates or the launch of an agent.
+The cases of the end-to-end tier that do not need a process of the host run here as they are. Left
+out are those in `test_host_process.py`; `test_removal.py`, since the release of the chart is below,
+and the take-over from a predecessor is in `tests/vm/test_restarts.py`; `test_stress.py`, which is
+for two cpus, and whose full size is below; and what is about the bytes on the wire, the number of
+updates, or an agent that the runtime launches.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,8 +25,9 @@ from tests.vm.acceptance import accepted
 from tests.vm.delivered import agent_image
 from tests.vm.delivered.daemon_pod import DaemonPod
 from tests.vm.delivered.pod_node import PodNode
-from tests.vm.evidence import EVIDENCE, MACHINE
+from tests.vm.evidence import EVIDENCE
 from tests.vm.image import Image
+from tests.vm.kept import Kept, lent
 from tests.vm.machine import Machine
 from tests.vm.truth import ALL, NODES
 from weka_cpuset.engine import CpuSet
@@ -44,37 +47,31 @@ def archives(
 
 
 @pytest.fixture(scope="module")
-def lasting(
+def kept_pod(
     built: Image,
     series: Series,
     archives: tuple[bytes, bytes],
     tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
-) -> Iterator[PodNode]:
-    """The node, for all tests of this module."""
-    machine = Machine(built, series, tmp_path_factory.mktemp("v"))
-    request.node.stash[MACHINE] = machine
-    try:
-        machine.restore()
+    pytestconfig: pytest.Config,
+) -> Iterator[Kept[PodNode]]:
+    """The node that all tests of this module get one after the other."""
+
+    def make(machine: Machine) -> PodNode:
         for archive in archives:
             machine.send(archive)
         machine.run(f"node-containerd import {agent_image.WHERE} && rm {agent_image.WHERE}")
-        whole = PodNode.on(machine)
-        whole.agent.start()
-        yield whole
-        whole.runtime.close()
-    finally:
-        machine.close()
+        return PodNode.on(machine, pytestconfig)
+
+    one = Kept(built, series, tmp_path_factory.mktemp("p"), make)
+    yield one
+    one.drop()
 
 
 @pytest.fixture
-def node(lasting: PodNode, pytestconfig: pytest.Config) -> Iterator[PodNode]:
+def node(kept_pod: Kept[PodNode], request: pytest.FixtureRequest) -> Iterator[PodNode]:
     """The node without any pod but the agent's; in the end no rule may have been broken."""
-    lasting.truth.assert_settled([])
-    lasting.truth.history()
-    lasting.agent.has_been_away = False
-    yield lasting
-    lasting.clear(pytestconfig)
+    with lent(kept_pod, request) as one:
+        yield one
 
 
 def test_container_is_confined_as_the_chart_says(node: PodNode) -> None:
@@ -121,9 +118,8 @@ def test_rolling_upgrade_moves_nobody(node: PodNode) -> None:
     node.truth.assert_settled(pods)
     before = {pod.container: node.truth.cpus_of(pod) for pod in pods}
     memory = [node.truth.mems_of(pod) for pod in pods]
-    assert not node.truth.history().broken
 
-    node.agent.remove()
+    node.agent.remove()  # what was seen before is judged
     node.agent.start()
 
     node.truth.assert_settled(pods)
@@ -147,4 +143,5 @@ def test_release_by_the_chart_gives_the_machine_back(node: PodNode) -> None:
     assert told == {(ALL, everywhere)}
     node.kubelet.delete(releasing)
     node.kubelet.delete_all(pods)
+    node.truth.history()  # without an agent there are no rules
     node.agent.start()

@@ -2,7 +2,7 @@
 
 A thread looks at the cpusets of the containers that it was told of, as often as it can, and
 writes down each change. The kernel cannot be read at one instant, so all containers are read
-twice: if both passes are alike, all of it was so at the instant between them.
+again and again: if two passes in a row are alike, all of it was so at the instant between them.
 
 It judges nothing. Requests and answers are JSON, one a line, over TCP; see `_OPERATIONS`. On a
 second port it unpacks tar files at the machine's root.
@@ -39,6 +39,7 @@ class Watch:
         self._lock = threading.Lock()
         self._files: dict[str, Files] = {}
         self._folders: dict[str, Path] = {}
+        self._last_pass: dict[str, str] = {}
         self._sights: list[tuple[float, dict[str, str]]] = []
         self._looks = 0
 
@@ -46,20 +47,22 @@ class Watch:
         """Watches these (id -> cgroup) too, until they end."""
         for name, cgroup in containers.items():
             folder = CGROUPS / cgroup.lstrip("/")
-            files = tuple(
-                os.open(folder / file, os.O_RDONLY)
-                for file in ("cpuset.cpus.effective", "cgroup.events")
-            )
+            try:
+                cpus = os.open(folder / "cpuset.cpus.effective", os.O_RDONLY)
+            except FileNotFoundError:
+                continue  # it has ended by itself, and is gone already
+            events = os.open(folder / "cgroup.events", os.O_RDONLY)
             with self._lock:
                 self._folders[name] = folder
-                self._files[name] = (files[0], files[1])
+                self._files[name] = (cpus, events)
 
     def run(self) -> None:
-        """Looks for ever, half of the time at most."""
+        """Looks for ever, a quarter of the time at most: what is looked at needs the cpu, too."""
         while True:
             began_s = time.monotonic()
             self._look()
-            time.sleep(max(PAUSE_S, time.monotonic() - began_s) if self._files else IDLE_S)
+            took_s = time.monotonic() - began_s
+            time.sleep(max(PAUSE_S, 3 * took_s) if self._files else IDLE_S)
 
     def history(self) -> dict[str, Any]:
         """What was seen since the last call: the number of looks, and each change."""
@@ -85,15 +88,13 @@ class Watch:
 
     def _look(self) -> None:
         with self._lock:
-            before = None
             for _ in range(PASSES_MAX):
-                sight = self._pass()
-                if sight == before:
+                before, self._last_pass = self._last_pass, self._pass()
+                if self._last_pass == before:
                     self._looks += 1
-                    if not self._sights or self._sights[-1][1] != sight:
-                        self._sights.append((time.monotonic(), sight))
+                    if not self._sights or self._sights[-1][1] != before:
+                        self._sights.append((time.monotonic(), before))
                     return
-                before = sight
 
     def _pass(self) -> dict[str, str]:
         sight = {}
