@@ -221,6 +221,10 @@ class Checker:
         misplaced = [one for one in self._tenants.values() if one.misplaced]
         for one in misplaced:
             self._enter(one)  # the agent may have found a place for it where it is
+            shares = self._shares(one)
+            if one.shared and not shares:
+                self._excuse(one, DEADLINE_S)  # it has found one elsewhere, and is on its way
+            one.shared = shares
         # Once for all: it takes a walk through all containers.
         promised = self._around.promised() if self._waiting else CpuSet.EMPTY
         for one in tuple(self._waiting.values()):

@@ -1,19 +1,27 @@
 """What the simulated runtime tells plugins without asking them, and in which order.
 
 Faithful to containerd in what plugins do not hear: of what a process of the runtime never
-showed them, and of a second stop. A fault can hold an event back until another has passed.
+showed them, and of a second stop. A fault can hold an event back until another has passed, or
+for a while if none comes.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 
+from nodesim import clock
 from nodesim.actions import FaultKind
 from nodesim.faults import Faults
 from nodesim.inventory import Inventory
-from nodesim.observer import Observer
+from nodesim.observer import Observer, RuntimeAway
 from nodesim.plugins import Plugins
 from nodesim.records import Container, Phase, Sandbox
 from nodesim.updates import Updates
 from nri import Event, messages
+
+HELD_BACK_S = 1.0
+"""An event that comes late comes no later than this, in seconds: the runtime asks one thing after
+the other."""
 
 
 class EventFeed:
@@ -74,7 +82,7 @@ class EventFeed:
         if subject.id not in self._inventory.told:
             return
         if self._faults and self._faults.strikes(FaultKind.SWAP, event.name, sandbox.spec.key):
-            self._swapped.append((event, sandbox, container))
+            self._hold_back(event, sandbox, container)
             return
         async with self._there().turn():
             await self._there().tell(event, sandbox.message, _message(container))
@@ -91,7 +99,7 @@ class EventFeed:
         container.stop_told = True
         self.count(Event.STOP_CONTAINER, container.label)
         if self._faults.strikes(FaultKind.SWAP, "STOP_CONTAINER", container.label):
-            self._swapped.append((Event.STOP_CONTAINER, container.sandbox, container))
+            self._hold_back(Event.STOP_CONTAINER, container.sandbox, container)
             return
         async with self._there().turn():
             await self._deliver_stop(container)
@@ -113,6 +121,17 @@ class EventFeed:
         if container.phase is Phase.EXITED:
             container.show()
         await self._updates.apply(answer.updates, triggered=True)
+
+    def _hold_back(self, event: Event, sandbox: Sandbox, container: Container | None) -> None:
+        self._swapped.append((event, sandbox, container))
+        clock.spawn(self._deliver_late(), "deliver an event that was held back")
+
+    async def _deliver_late(self) -> None:
+        await asyncio.sleep(HELD_BACK_S)
+        if self._swapped:
+            with contextlib.suppress(RuntimeAway):
+                async with self._there().turn():
+                    await self._deliver_swapped()
 
     async def _deliver_swapped(self) -> None:
         """Deliver the events that were held back until another one had passed."""

@@ -20,6 +20,7 @@ class Tenant:
         excused_until_s: It need not be right before; infinite while the agent is away.
         misplaced: Whether there may be no place for it: it came while the agent could not
             say no, or cpus went offline. Then it may share instead.
+        shared: Whether, when last looked at, the agent had no place for it.
         astray: Whether the kernel may still enforce something else than the agent wanted.
         incomplete: Whether it was found with other cpus than its own, and was given time.
         resized_from: The cpus that it owned when it asked for something else, until it owns
@@ -34,6 +35,7 @@ class Tenant:
     mems: CpuSet
     excused_until_s: float = -math.inf
     misplaced: bool = False
+    shared: bool = False
     astray: bool = False
     incomplete: bool = False
     resized_from: int | None = None

@@ -76,9 +76,10 @@ def test_release_can_be_ended_while_it_waits_for_the_runtime(
         listener.bind(str(silent))
         listener.listen()
         with first_process(silent) as (pid, process):
-            listener.accept()
-            os.kill(pid, signal.SIGTERM)
-            assert process.wait(EXIT_TIMEOUT_S) == 1
+            connection, _ = listener.accept()
+            with connection:
+                os.kill(pid, signal.SIGTERM)
+                assert process.wait(EXIT_TIMEOUT_S) == 1
 
 
 @contextmanager

@@ -267,15 +267,17 @@ def _is_clear(one: Change, movers: Iterable[Change], taken: CpuSet) -> bool:
 def _grow(growers: Iterable[Change], held: CpuSet, limit: int | None, steps: _Steps) -> bool:
     """Let shared containers grow onto what is free, those with the fewest cpus first.
 
+    Who is on an owner's cpus, from a time without an agent, leaves them for what is free.
+
     Returns:
         Whether all have what they want.
     """
     complete = True
     room = limit
     for one in sorted(growers, key=lambda one: len(one.told)):
-        target = one.wants - (held - one.sure)
+        target = (one.wants - held) or (one.wants - (held - one.sure))
         complete &= target == one.wants
-        if target != one.wants and target <= one.sure:
+        if target == one.sure != one.wants:
             continue
         if room is not None:
             if room <= 0:

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Collection, Sequence
 
 from weka_cpuset.enforced import Cpusets
-from weka_cpuset.engine import CpusetUpdate, Ledger, Phase
+from weka_cpuset.engine import Class, CpusetUpdate, Ledger, Phase
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settle.doubts import doubt, take_back
 from weka_cpuset.settle.in_flight import InFlight
@@ -69,6 +69,24 @@ class Writer:
     def try_again(self) -> None:
         """Give a tree that could not be used another chance."""
         self._closed_until_s, self._tree_seen = 0.0, False
+
+    def clear_up_owners(self) -> None:
+        """Look what integer containers have of which the ledger is not sure.
+
+        Others would wait for cpus that these may have, and these for the others, until one of
+        them had to leave some of its own (`order`). The kernel knows.
+        """
+        ledger = self._handlers.ledger
+        unsure = [
+            one.id
+            for one in map(ledger.holding, ledger.doubts)
+            if one is not None
+            and one.kind is Class.INTEGER
+            and one.phase is Phase.RUNNING
+            and not self._in_flight.has(one.id)
+        ]
+        if unsure:
+            self._read_back(unsure)
 
     def write(self, updates: Sequence[CpusetUpdate], before: Ledger) -> Written:
         """Write updates, one by one; see to it that the ledger says what became of them.
@@ -163,7 +181,7 @@ class Writer:
         return False
 
     def _read_back(self, ids: Collection[str]) -> None:
-        """Look what containers have whose files could not be written, or not all of them."""
+        """Take what the kernel enforces for what containers have."""
         found = {}
         for one in ids:
             try:

@@ -56,6 +56,19 @@ def test_two_owners_do_not_swap() -> None:
     assert not ordered.finished
 
 
+def test_who_is_on_an_owners_cpu_leaves_it_for_what_is_free() -> None:
+    """Also while the owner cannot leave it, which may be for a while."""
+    ordered = order(
+        [
+            _change("a", Class.INTEGER, "0", "1"),
+            _change("b", Class.INTEGER, "1", "0"),
+            _change("s", Class.SHARED, "0", "0,2"),
+        ]
+    )
+    assert _shown(ordered.steps) == [("s", "2", Step.GROW)]
+    assert not ordered.finished
+
+
 def test_a_container_new_to_its_class_makes_room() -> None:
     """One that ran on the pool leaves what others need and gets its own cpus later."""
     ordered = order(

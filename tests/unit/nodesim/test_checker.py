@@ -584,6 +584,21 @@ def test_who_has_found_its_place_owns_it() -> None:
     assert court.broken == [(1, "s")]
 
 
+def test_who_finds_a_place_late_has_time_to_get_there() -> None:
+    """Its time begins when the agent has a place for it, and not when it came; and it ends."""
+    court = Court(at_work=False)
+    court.slipped_in("j", whole(2), "0-7")
+    court.around.sharing.add("j")
+    court.checker.agent_synchronized()
+    court.changed("j", "5")
+    court.later(DEADLINE_S - 0.1)
+    court.around.sharing.remove("j")
+    court.later(0.2)
+    assert court.broken == []
+    court.later(DEADLINE_S + 0.1)
+    assert court.broken == [(5, "j")]
+
+
 def test_who_has_found_its_place_must_keep_it() -> None:
     """Once all is settled an integer container may not fall back to sharing."""
     court = Court(at_work=False)

@@ -1,7 +1,10 @@
 """What plugins are told of, once, and in which order."""
 
+import asyncio
+
 from nodesim import clock
 from nodesim.actions import Fault, FaultKind
+from nodesim.event_feed import HELD_BACK_S
 from nri import messages
 from tests.unit.nodesim.hosts import POD, Plugin, host
 from weka_cpuset.engine import CpuSet
@@ -60,5 +63,22 @@ def test_a_stop_that_comes_late_comes_after_the_next_event() -> None:
             await here.runtime.stop_pod_sandbox(sandbox)
             assert here.plugin.heard == [f"STOP_POD {sandbox}", f"STOP {stops}"]
             assert one("6") == here.cpus(stays)
+
+    clock.run(main())
+
+
+def test_a_stop_that_comes_late_comes_also_if_nothing_follows() -> None:
+    """The runtime asks one thing after the other, so what it holds back is not held for long."""
+
+    async def main() -> None:
+        async with host() as here:
+            _, stops = await here.running()
+            here.faults.arm(Fault(FaultKind.SWAP, event="STOP_CONTAINER"))
+            here.plugin.heard.clear()
+            await here.runtime.stop_container(stops, 0)
+            await asyncio.sleep(HELD_BACK_S / 2)
+            assert here.plugin.heard == []
+            await asyncio.sleep(HELD_BACK_S)
+            assert here.plugin.heard == [f"STOP {stops}"]
 
     clock.run(main())

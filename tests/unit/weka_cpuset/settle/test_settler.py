@@ -108,6 +108,28 @@ async def test_container_that_may_be_on_an_owners_cpus_is_written_before_others_
 
 @pytest.mark.asyncio
 @pytest.mark.looptime
+async def test_owner_of_which_the_ledger_is_not_sure_keeps_its_cpus() -> None:
+    """Updates may have been lost, so two owners may be on each other's cpus: the kernel is asked.
+
+    One of them was told to leave some of its own for a moment, so that the other could go on.
+    """
+    handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
+    for name in ("owner", "other"):
+        request = create(name, 2000)
+        request.container.linux.cgroups_path = f"/kubepods/{name}"
+        kernel.enforced[f"/kubepods/{name}"] = start(handlers, request)
+    owned, theirs = kernel.enforced.values()
+    handlers.doubt(["owner", "other"], {"owner": theirs, "other": owned})
+    settling = asyncio.create_task(Settler(handlers, kernel, InFlight(handlers)).run())
+    handlers.on_unsettled()
+    await asyncio.sleep(QUIET_S * 1.5)
+    assert kernel.written == []
+    assert not handlers.ledger.doubts
+    settling.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
 async def test_container_in_flight_is_not_forgotten_on_a_node_where_nothing_happens() -> None:
     """It is written without another event, once the reply must have been applied."""
     handlers, kernel = Handlers(EIGHT, Rules(), dry_run=False), Kernel()
