@@ -23,6 +23,10 @@ class Keepable(Protocol):
     def machine(self) -> Machine:
         """Its machine."""
 
+    @property
+    def runtime(self) -> Runtime:
+        """Its containerd."""
+
     def begin(self) -> None:
         """Fails if a pod is there that does not belong to the node; what was seen is forgotten."""
 
@@ -43,7 +47,8 @@ NodeT = TypeVar("NodeT", bound=Keepable)
 class Kept(Generic[NodeT]):
     """The node that tests get one after the other.
 
-    One that a test has broken gives way to a new one. Between two tests its machine stands still.
+    One that a test has broken, or whose runtime it has killed, gives way to a new one. Between two
+    tests its machine stands still.
 
     Args:
         built: The image of the machine.
@@ -88,7 +93,10 @@ class Kept(Generic[NodeT]):
         """Clears the node, and lets its machine stand still."""
         assert self._node is not None
         self._node.clear(config)
-        self._node.machine.stand_still()
+        if self._node.runtime.was_killed:
+            self.drop()
+        else:
+            self._node.machine.stand_still()
 
     def drop(self) -> None:
         """Ends the machine, in whatever state it is."""

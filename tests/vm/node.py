@@ -29,6 +29,10 @@ class Runtime:
 
     Args:
         machine: The virtual machine; it runs.
+
+    Attributes:
+        was_killed: Whether it was ended without a warning. It may have lost what it was about to
+            make, and no other process knows of that.
     """
 
     cgroup = ""
@@ -37,6 +41,7 @@ class Runtime:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.cri = CriClient(machine.cri_target, CALL_TIMEOUT_S)
+        self.was_killed = False
 
     def wait_ready(self) -> None:
         """Waits until it serves CRI."""
@@ -49,6 +54,7 @@ class Runtime:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Ends it by a signal; its pods go on."""
+        self.was_killed |= number is signal.SIGKILL
         self.machine.run(f"node-containerd stop {number.name.removeprefix('SIG')}")
 
     def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
