@@ -105,7 +105,7 @@ AGENT_SCENES: Final = (
     ),
     _scene(
         "agent: a whole node",
-        ("test_integer_takes_the_whole_node_when_nobody_shares_it",),
+        ("test_integer_takes_all_that_nobody_shares",),
         (ALL,),
         *_up(ALL),
     ),
@@ -138,6 +138,7 @@ AGENT_SCENES: Final = (
             "test_pool_never_runs_dry",
             "test_more_than_the_node_has",
             "test_refused_container_gets_in_later",
+            "test_shared_waits_for_a_pool",
         ),
         (SHARED, BAD, EVERY, ALL, MANY),
         *_up(SHARED)[:2],
@@ -269,6 +270,10 @@ NOT_PLAYED: Final[Mapping[str, str]] = {
     "test_executable_needs_nothing_of_the_host": "It looks at a file, not at events.",
     "test_executable_has_all_of_the_program": "It looks at a file, not at events.",
     "test_release_gives_every_container_the_machine_back": "The command works without an agent.",
+    "test_release_that_stays_ends_as_soon_as_it_is_asked": "The command works without an agent.",
+    "test_release_can_be_ended_while_it_waits_for_the_runtime": (
+        "The command works without an agent."
+    ),
     "test_agent_takes_over_from_its_predecessor": "There is one agent in a simulation.",
     "test_dropped_agent_comes_back": "The simulated agent cannot be suspended. "
     "The scenes with answers that come too late drop a plugin in the same way.",
