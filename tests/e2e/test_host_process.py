@@ -2,9 +2,6 @@
 
 import signal
 
-import pytest
-
-from nodestress.cri import CriError
 from tests.e2e import kernel
 from tests.e2e.agent import Agent
 from tests.e2e.containerd import Containerd
@@ -12,6 +9,7 @@ from tests.e2e.kubelet import Kubelet
 from tests.e2e.node import HostNode
 from tests.e2e.placement import assert_settled
 from tests.e2e.pods import integer, shared
+from tests.e2e.test_refusals import gets_in_after
 
 
 def test_agent_waits_for_a_runtime(node: HostNode) -> None:
@@ -47,15 +45,4 @@ def test_dropped_agent_comes_back(runtime: Containerd, agent: Agent, kubelet: Ku
 
 def test_shared_waits_for_a_pool(node: HostNode) -> None:
     """Where one container owns every cpu, a shared one is refused until that has gone."""
-    owner = node.kubelet.run(integer("all", len(node.online)))
-    pod = node.kubelet.run_sandbox(shared("shared"))
-    (container,) = pod.spec.containers
-    with pytest.raises(CriError):
-        node.kubelet.create(pod, container)
-    node.assert_settled([owner])
-
-    node.kubelet.delete(owner)
-    node.kubelet.create(pod, container)
-    node.kubelet.start(pod, container.name)
-
-    node.assert_settled([pod])
+    gets_in_after(node, integer("all", node.largest_owner), shared("late"))

@@ -6,7 +6,7 @@ import pytest
 
 from nodestress.cri import CriError
 from tests.e2e.node import Node
-from tests.e2e.pods import annotated, integer, shared
+from tests.e2e.pods import PodSpec, annotated, integer, shared
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,10 @@ def test_pool_never_runs_dry(node: Node) -> None:
         node.assert_settled([other])
 
 
-def test_refused_container_gets_in_later(node: Node) -> None:
-    """A kubelet's next attempt succeeds once what was in the way has gone."""
-    owner = node.kubelet.run(integer("all", node.largest_owner))
-    pod = node.kubelet.run_sandbox(integer("late", 1))
+def gets_in_after(node: Node, first: PodSpec, late: PodSpec) -> None:
+    """A container is refused beside another one, and a kubelet's next attempt after it succeeds."""
+    owner = node.kubelet.run(first)
+    pod = node.kubelet.run_sandbox(late)
     (container,) = pod.spec.containers
     with pytest.raises(CriError):
         node.kubelet.create(pod, container)
@@ -55,6 +55,11 @@ def test_refused_container_gets_in_later(node: Node) -> None:
     node.kubelet.start(pod, container.name)
 
     node.assert_settled([pod])
+
+
+def test_refused_container_gets_in_later(node: Node) -> None:
+    """A kubelet's next attempt succeeds once what was in the way has gone."""
+    gets_in_after(node, integer("all", node.largest_owner), integer("late", 1))
 
 
 def test_more_than_the_node_has(node: Node) -> None:

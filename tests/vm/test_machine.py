@@ -9,7 +9,7 @@ import pytest
 
 from nodestress.waiting import wait_for
 from tests.e2e.containerd_config import Series
-from tests.vm.image import ROOT
+from tests.vm.image import ROOT, Image
 from tests.vm.kept import VmNode
 from tests.vm.machine import CPUS, ScriptFailed
 from tests.vm.truth import NODES, SIBLINGS, parse
@@ -50,7 +50,11 @@ def test_failing_script_says_so(node: VmNode) -> None:
     assert caught.value.output.strip() == "oops"
 
 
-def test_nothing_is_left_when_the_tests_are_killed(series: Series, tmp_path: Path) -> None:
+def test_nothing_is_left_when_the_tests_are_killed(
+    built: Image,  # noqa: ARG001  # first of all
+    series: Series,
+    tmp_path: Path,
+) -> None:
     """The machine ends with the process that started it, whatever ends that."""
     command = [sys.executable, "-c", RESTORE_AND_WAIT, series.value, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:

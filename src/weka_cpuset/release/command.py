@@ -15,6 +15,7 @@ from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.release.releaser import Narrow, Releaser, wait_until_wide
 
 EXIT_DONE: Final = 0
+"""Exit code if all containers may run everywhere, or it was only told who may not."""
 
 EXIT_HELD: Final = 1
 """Exit code if a container may still not run everywhere, or it is not known."""

@@ -191,7 +191,7 @@ class Settler:
 
     def _write(self) -> dict[str, Exception]:
         """Write what is due to the cgroup files; return what could not be written, and why."""
-        self._writer.clear_up_owners()
+        self._writer.read_back_doubtful()
         before = self._handlers.ledger
         growth = None if self._calm.may_grow else 0
         if self._urgent.is_set():

@@ -70,14 +70,14 @@ class Writer:
         """Give a tree that could not be used another chance."""
         self._closed_until_s, self._tree_seen = 0.0, False
 
-    def clear_up_owners(self) -> None:
-        """Look what integer containers have of which the ledger is not sure.
+    def read_back_doubtful(self) -> None:
+        """Take what the kernel enforces for the integer containers that the ledger doubts.
 
         Others would wait for cpus that these may have, and these for the others, until one of
         them had to leave some of its own (`order`). The kernel knows.
         """
         ledger = self._handlers.ledger
-        unsure = [
+        doubtful = [
             one.id
             for one in map(ledger.holding, ledger.doubts)
             if one is not None
@@ -85,8 +85,8 @@ class Writer:
             and one.phase is Phase.RUNNING
             and not self._in_flight.has(one.id)
         ]
-        if unsure:
-            self._read_back(unsure)
+        if doubtful:
+            self._read_back(doubtful)
 
     def write(self, updates: Sequence[CpusetUpdate], before: Ledger) -> Written:
         """Write updates, one by one; see to it that the ledger says what became of them.
