@@ -41,6 +41,7 @@ KERNEL_OPTIONS: Final = (
     "console=ttyS0 quiet panic=-1 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 mitigations=off"
     " nokaslr random.trust_cpu=on no_timer_check cryptomgr.notests net.ifnames=0 tsc=reliable"
     " clocksource=tsc norandmaps apparmor=0 audit=0 init_on_alloc=0 kfence.sample_interval=0"
+    " numa_balancing=disable"
 )
 CRI, TAR, OBSERVER, TERMINAL = 2001, 2003, 2004, 2005
 """What listens in the machine; see guest/init and guest/observer.py."""

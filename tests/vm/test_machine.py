@@ -26,7 +26,7 @@ print(one.pid, flush=True)
 time.sleep(600)
 """
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.one_containerd]
 
 
 def test_shape(node: VmNode) -> None:
