@@ -40,7 +40,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Names the marker of the tests that `make test` has."""
     config.addinivalue_line("markers", "quick: part of the short profile of the vm tier")
-    config.addinivalue_line("markers", "one_containerd: is about the machine, not the runtime")
     config.stash[SEEN] = []
     config.stash[EVIDENCE] = []
 
@@ -53,12 +52,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs each test once for each chosen containerd; one of the machine with the newest only."""
+    """Runs each test once for each chosen containerd."""
     if "series" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--vm-containerd")
         series = [one for one in Series if chosen in (None, one.value)]
-        if metafunc.definition.get_closest_marker("one_containerd"):
-            series = series[-1:]
         metafunc.parametrize("series", series, ids=lambda one: one.value, scope="session")
 
 

@@ -20,7 +20,6 @@ exit
 
 
 @pytest.mark.quick
-@pytest.mark.one_containerd
 def test_commands_of_the_welcome(built: Image, series: Series) -> None:  # noqa: ARG001  # first of all
     """Typed one after the other they do what is promised, and the machine ends."""
     done = subprocess.run(
