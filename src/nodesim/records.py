@@ -11,6 +11,7 @@ from enum import Enum
 from nodesim import kubernetes
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import messages
+from weka_cpuset.engine import CpuSet
 
 MACHINE_MEMORY = 256 << 30
 """Memory of every simulated machine in bytes; it only enters the oom scores."""
@@ -83,6 +84,7 @@ class Container:
         path: Its cgroup, as the runtime reports it.
         phase: How far it has come.
         answered: Whether a plugin had a say in its creation, and in its resizes so far.
+        bundled: Whether its task is being made, of the record as it was: updates come too late.
         removing: Whether it is being removed.
         lost_silently: Whether an update of it was lost, or failed, without anybody being told.
         passed_over: Whether an update, or the list for a plugin, came before it was on record.
@@ -99,6 +101,7 @@ class Container:
     path: str
     phase: Phase = Phase.CREATED
     answered: bool = False
+    bundled: bool = False
     removing: bool = False
     passed_over: bool = False
     lost_silently: bool = False
@@ -147,6 +150,11 @@ class Container:
         """The memory nodes on record; empty: not bound."""
         return self.message.linux.resources.cpu.mems
 
+    @property
+    def cpuset(self) -> tuple[CpuSet, CpuSet]:
+        """The cpus and the memory nodes on record; empty: all."""
+        return _set_of(self.cpus), _set_of(self.mems)
+
     def enter(self, phase: Phase) -> None:
         """Go on to a phase, and show it."""
         self.phase = phase
@@ -176,6 +184,10 @@ class Container:
         for name in ("shares", "quota", "period"):
             getattr(mine.cpu, name).CopyFrom(getattr(linux.cpu, name))
         mine.memory.CopyFrom(linux.memory)
+
+
+def _set_of(text: str) -> CpuSet:
+    return CpuSet.parse(text) if text else CpuSet.EMPTY
 
 
 def _with_resources(spec: ContainerSpec, resources: Resources) -> ContainerSpec:

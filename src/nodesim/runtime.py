@@ -27,7 +27,6 @@ from nodesim.runtimes import RuntimeKind
 from nodesim.updates import Updates
 from nodesim.workload import ContainerSpec, PodSpec, Resources
 from nri import Event, messages
-from weka_cpuset.engine import CpuSet
 
 _R = TypeVar("_R")
 
@@ -36,7 +35,8 @@ SANDBOX_S = 0.100
 CREATE_S = 0.005
 """From the reply to CreateContainer to its record (3 to 8 ms)."""
 TASK_S = 0.050
-"""From the StartContainer call to its task, which has its cgroup (50 ms)."""
+"""From the StartContainer call, which takes the record as it is, to its task, which has its cgroup
+(50 ms)."""
 START_S = 0.010
 """From the START event to RUNNING (10 ms)."""
 EXIT_NOTICE_S = 0.015
@@ -274,16 +274,16 @@ class Runtime:
 
     async def _start(self, container: Container) -> None:
         _check_created(container)
-        await asyncio.sleep(TASK_S)
+        cpus, mems = container.cpuset
+        container.bundled = True
+        try:
+            await asyncio.sleep(TASK_S)
+        finally:
+            container.bundled = False
         try:
             if self._faults.strikes(FaultKind.FAIL_START, "START_CONTAINER", container.label):
                 raise OSError("exec: no such file")
-            cpus, mems = CpuSet.parse(container.cpus or "0"), CpuSet.parse(container.mems or "0")
-            self._kernel.make(
-                container.path,
-                cpus if container.cpus else CpuSet.EMPTY,
-                mems if container.mems else CpuSet.EMPTY,
-            )
+            self._kernel.make(container.path, cpus, mems)
         except OSError as error:
             # No event tells of this.
             container.enter(Phase.EXITED)

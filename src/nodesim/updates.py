@@ -14,7 +14,6 @@ from nodesim.kernel import Kernel
 from nodesim.observer import Mishap, Observer
 from nodesim.records import Container, Phase
 from nri import messages
-from weka_cpuset.engine import CpuSet
 
 UPDATE_S = 0.010
 """One update of a running container: a call of runc (10 ms)."""
@@ -95,7 +94,7 @@ class Updates:
             return False
         before = (container.cpus, container.mems)
         container.pin(cpus, mems)
-        if container.phase is Phase.STARTING:
+        if container.bundled or container.phase is Phase.STARTING:
             self._observer.mishap(container, Mishap.START)
         if container.phase is not Phase.RUNNING:
             return True
@@ -106,10 +105,8 @@ class Updates:
 
     def _enforce(self, container: Container, before: tuple[str, str]) -> bool:
         """Give a container what is on record; roll the record back if the kernel says no."""
-        cpus = CpuSet.parse(container.cpus) if container.cpus else CpuSet.EMPTY
-        mems = CpuSet.parse(container.mems) if container.mems else CpuSet.EMPTY
         try:
-            self._kernel.set(container.path, cpus, mems)
+            self._kernel.set(container.path, *container.cpuset)
         except OSError:
             container.pin(*before)
             return False

@@ -99,6 +99,8 @@ class Handlers:
             nothing is told to running containers before.
         on_unsettled: Called after an event that leaves something for later.
         on_urgent: Called before that if somebody may be on cpus of another container.
+        on_overtaken: Called when a reply has an update of a container that does not run yet:
+            should its start be under way, the update will not come to the kernel.
         on_burst: Called after each creation that takes cpus off the pool.
         is_dead: Tells whether the cgroup at a path is known to have no process. Asked only
             before a container would be refused for lack of cpus, and of the containers whose
@@ -127,6 +129,7 @@ class Handlers:
         self.on_unsettled: Callable[[], None] = _nobody
         self.on_urgent: Callable[[], None] = _nobody
         self.on_request: Callable[[], None] = _nobody
+        self.on_overtaken: Callable[[], None] = _nobody
         self.on_burst: Callable[[], None] = _nobody
         self.is_dead: Callable[[str], bool] = _never
         self.on_told: Callable[[Collection[str], Ledger], None] = _tell_nobody
@@ -408,6 +411,10 @@ class Handlers:
             self.unverified = True
         if decision.updates or decision.adjustment is not None:
             self.on_told([subject, *(one.container_id for one in decision.updates)], before)
+        # Only one that does not run yet is doubted for having been told something.
+        doubts = self.ledger.doubts
+        if not self._dry_run and any(one.container_id in doubts for one in decision.updates):
+            self.on_overtaken()
         if self.ledger.burst > before.burst:
             self.on_burst()
         if self.unverified or not self.ledger.settled:

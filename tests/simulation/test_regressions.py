@@ -1,5 +1,7 @@
 """What storms have found in the agent, as short scenarios."""
 
+import pytest
+
 from nodesim.actions import (
     Apply,
     Break,
@@ -20,6 +22,7 @@ from nodesim.kernel import CgroupVersion
 from nodesim.simulation import Simulation
 from nodesim.workload import ContainerSpec, PodSpec, Resources, RestartPolicy
 from weka_cpuset.engine import CORES_ANNOTATION, CpuSet
+from weka_cpuset.settle.window import LOOK_S, StartWindow
 
 MIB = 1 << 20
 
@@ -125,3 +128,25 @@ def test_pods_after_a_report_that_came_too_late_get_their_cpus() -> None:
     assert report.violations == ()
     assert report.passed
     assert report.reconnects == 1
+
+
+def exposed_s() -> float:
+    """Create ten pods within tenths of a second; return how long some were on an owner's cpus."""
+    pauses = {"o-1": 0.02, "s-1": 0.02, "s-2": 0.02, "s-3": 0.01, "s-4": 0.0}
+    pauses |= {"o-2": 0.005, "o-3": 0.0, "o-4": 0.02, "s-5": 0.02, "o-5": 5.0}
+    actions: list[Apply | Wait] = []
+    for name, pause_s in pauses.items():
+        resources = whole(1) if name.startswith("o") else Resources(100, 0, MIB, 0)
+        actions += [Apply((PodSpec(name, (ContainerSpec("main", resources),)),)), Wait(pause_s)]
+    report = Simulation(Scenario("2x8-smt2", tuple(actions))).run()
+    assert report.violations == ()
+    return report.exposed_s
+
+
+def test_pod_that_starts_while_others_are_created_does_not_run_on_their_cpus(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It ran there from its first instruction until the runtime came to tell of its start."""
+    assert exposed_s() <= LOOK_S
+    monkeypatch.setattr(StartWindow, "watch", lambda _window: None)
+    assert exposed_s() > LOOK_S

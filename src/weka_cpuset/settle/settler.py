@@ -18,6 +18,7 @@ from weka_cpuset.settle.doubts import doubt
 from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.starting import START_S, Starting
 from weka_cpuset.settle.status import SettleStatus
+from weka_cpuset.settle.window import StartWindow
 from weka_cpuset.settle.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class Settler:
         self._in_flight = in_flight
         self._writer = Writer(handlers, cpusets, in_flight)
         self._starting = Starting(handlers, cpusets)
+        self._window = StartWindow(handlers, cpusets)
         self._setting = way
         self._due = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -100,6 +102,7 @@ class Settler:
         handlers.on_urgent = self._urgent.set
         handlers.reads_kernel = way in (Way.AUTO, Way.CGROUP)
         handlers.on_burst = self._calm.note_burst
+        handlers.on_overtaken = self._watch_starts
         handlers.growth_per_reply = GROWTH_PER_REPLY if way is Way.REPLY else 0
 
     def use(self, connection: Updater | None) -> None:
@@ -134,6 +137,7 @@ class Settler:
         finally:
             self._cancel_retry()
             self._calm.cancel()
+            self._window.cancel()
 
     async def _pass(self) -> None:
         """Settle once; see that what failed is tried again."""
@@ -182,6 +186,11 @@ class Settler:
         ):
             return Way.UPDATE
         return Way.REPLY
+
+    def _watch_starts(self) -> None:
+        """Have containers in their start window narrowed, where files can be written."""
+        if self._way() is Way.CGROUP:
+            self._window.watch()
 
     def _end_burst(self) -> None:
         """Where replies carry everything: let them carry what was taken ahead in a burst."""

@@ -1,0 +1,199 @@
+"""Containers that are told to leave cpus while they start."""
+
+import asyncio
+import dataclasses
+import errno
+
+import pytest
+
+from nri import Event
+from tests.requests import EIGHT, cpus_of, create, start
+from tests.unit.weka_cpuset.settle.test_settler import ALL, Kernel, remove, shared
+from weka_cpuset.enforced import Enforced
+from weka_cpuset.engine import CORES_ANNOTATION, CpuSet, Rules
+from weka_cpuset.handlers import Handlers
+from weka_cpuset.settings import Way
+from weka_cpuset.settle.in_flight import InFlight
+from weka_cpuset.settle.settler import Settler
+from weka_cpuset.settle.starting import START_S
+from weka_cpuset.settle.window import LOOK_S
+
+WEB = "/kubepods/web"
+
+
+@dataclasses.dataclass
+class Files(Kernel):
+    """Has what is written, and counts how often it is looked at."""
+
+    looks: int = 0
+
+    def read(self, path: str) -> Enforced:
+        """Return what is enforced for a cgroup that exists."""
+        self.looks += 1
+        return super().read(path)
+
+    def write(self, path: str, cpus: CpuSet, mems: CpuSet) -> None:
+        """Change what is enforced, or fail."""
+        super().write(path, cpus, mems)
+        self.enforced[path] = cpus
+
+
+class Node:
+    """A shared container is created, then an owner."""
+
+    def __init__(self, way: Way = Way.AUTO, *, dry_run: bool = False) -> None:
+        self.files = Files()
+        self.handlers = Handlers(EIGHT, Rules(), dry_run=dry_run)
+        self.settler = Settler(self.handlers, self.files, InFlight(self.handlers), way)
+        self.web = shared("web")
+        self.handlers.create_container(self.web)
+        self.owned = start(self.handlers, create("owner", 2000))
+
+    def make_cgroup(self) -> None:
+        """The runtime makes a cgroup of the record as it was when the start began."""
+        self.files.enforced[WEB] = ALL
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_that_starts_is_off_an_owners_cpus_before_it_runs() -> None:
+    """The reply that takes them away has come too late for its start."""
+    node = Node()
+    await asyncio.sleep(10 * LOOK_S)
+    assert node.files.written == []
+    node.make_cgroup()
+    await asyncio.sleep(1.5 * LOOK_S)
+    assert node.files.written == [(WEB, ALL - node.owned)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_whose_cgroup_is_there_leaves_an_owners_cpus_with_the_reply() -> None:
+    """Nothing has to be waited for: the owner's own start takes longer."""
+    node = Node()
+    node.make_cgroup()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert node.files.written == [(WEB, ALL - node.owned)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_runtime_that_writes_its_old_record_again_does_not_have_the_last_word() -> None:
+    """It makes the cgroup first, and fills it a moment later."""
+    node = Node()
+    node.make_cgroup()
+    await asyncio.sleep(LOOK_S)
+    node.make_cgroup()
+    await asyncio.sleep(1.5 * LOOK_S)
+    assert node.files.enforced[WEB] == ALL - node.owned
+    assert len(node.files.written) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_that_has_started_is_left_to_settling() -> None:
+    """Its start window is over; nobody looks any more."""
+    node = Node()
+    node.make_cgroup()
+    node.handlers.state_change(Event.POST_START_CONTAINER, node.web.pod, node.web.container)
+    await asyncio.sleep(START_S)
+    assert node.files.looks == 0
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_whose_start_has_failed_is_not_looked_at_for_ever() -> None:
+    """An idle node has no timer running."""
+    node = Node()
+    await asyncio.sleep(2 * START_S)
+    looks = node.files.looks
+    assert looks > 0
+    await asyncio.sleep(START_S)
+    assert node.files.looks == looks
+    # The next one is looked for all the same.
+    node.handlers.create_container(shared("late"))
+    start(node.handlers, create("other", 2000))
+    await asyncio.sleep(2 * LOOK_S)
+    assert node.files.looks > looks
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_that_starts_gets_nothing_that_the_runtime_does_not_know_of() -> None:
+    """What comes free meanwhile is for settling, which sees whether others are still there."""
+    node = Node()
+    node.files.enforced[WEB] = ALL - node.owned
+    remove(node.handlers, create("owner", 2000))
+    await asyncio.sleep(10 * LOOK_S)
+    assert node.files.looks > 0
+    assert node.files.written == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+@pytest.mark.parametrize("way", [Way.UPDATE, Way.REPLY])
+async def test_files_are_left_alone_where_settings_say_so(way: Way) -> None:
+    """Another way was asked for."""
+    node = Node(way)
+    node.make_cgroup()
+    await asyncio.sleep(START_S)
+    assert node.files.attempts == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_dry_run_leaves_the_files_of_containers_that_start_alone() -> None:
+    """The container is where the runtime put it."""
+    node = Node(dry_run=True)
+    node.make_cgroup()
+    await asyncio.sleep(START_S)
+    assert node.files.attempts == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_tree_that_cannot_be_written_is_given_up_for_containers_that_start() -> None:
+    """It is tried for as long as a start takes; settling says what is wrong."""
+    node = Node()
+    node.make_cgroup()
+    node.files.failure = OSError(errno.EROFS, "Read-only file system")
+    await asyncio.sleep(2 * START_S)
+    tried = len(node.files.attempts)
+    await asyncio.sleep(START_S)
+    assert len(node.files.attempts) == tried > 0
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_nobody_looks_at_starts_once_the_agent_has_ended() -> None:
+    """Settling takes its timers along."""
+    node = Node()
+    settling = asyncio.create_task(node.settler.run())
+    await asyncio.sleep(LOOK_S)
+    settling.cancel()
+    await asyncio.gather(settling, return_exceptions=True)
+    looks = node.files.looks
+    await asyncio.sleep(LOOK_S * 10)
+    assert node.files.looks == looks
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_owner_that_is_moved_while_it_starts_is_not_ahead_of_those_it_displaces() -> None:
+    """The runtime takes the others off its new cpu with the same reply, and that takes a while.
+
+    Nor does it start on fewer cpus than it asks for.
+    """
+    files, handlers = Files(), Handlers(EIGHT, Rules(), dry_run=False)
+    Settler(handlers, files, InFlight(handlers))
+    start(handlers, shared("web"))
+    owner = create("owner", 2000)
+    owner.container.linux.cgroups_path = "/kubepods/owner"
+    had = cpus_of(handlers.create_container(owner))
+    named = create("named", 100, {CORES_ANNOTATION: str(had.lowest)})
+    start(handlers, named)
+    files.enforced["/kubepods/owner"] = had
+    await asyncio.sleep(1.5 * LOOK_S)
+    assert handlers.ledger.told["owner"] != had
+    assert files.written == []
