@@ -64,18 +64,22 @@ class Checker:
 
     # ---- what happens ----
 
-    def created(self, newcomer: Newcomer, patience_s: float = 0.0) -> None:
+    def created(
+        self, newcomer: Newcomer, patience_s: float = 0.0, *, outdated: bool = False
+    ) -> None:
         """A container has a cgroup with a process in it.
 
         Args:
             newcomer: The container.
             patience_s: How many seconds the agent has to put it right, if something kept the
                 container from getting what the agent wanted for it.
+            outdated: Whether it has what the agent wanted for it before its last update. It has
+                a place, and the agent learns of its start when it is told.
         """
         one = newcomer.tenant()
         self._tenants[one.id] = one
-        if patience_s:
-            self._excuse(one, patience_s)
+        if patience_s or outdated:
+            self._excuse(one, math.inf if outdated else patience_s)
         # Somebody may have been given its cpus, or have come before it unasked.
         one.misplaced = self._has_unasked or patience_s > 0
         if self._has_unasked:

@@ -290,7 +290,9 @@ class Host:
             container.id, container.label, demand, cgroup.effective, cgroup.effective_mems
         )
         if container.answered:
-            self.checker.created(newcomer, self._patience_with(container))
+            self.checker.created(
+                newcomer, self._patience_with(container), outdated=container.outdated
+            )
         else:
             self.checker.unplaced(newcomer)
         self._show_change(container, cgroup.effective)
@@ -351,7 +353,10 @@ class Host:
         container.lost_silently |= mishap in (Mishap.LOST, Mishap.FAILED)
         if container.id not in self._demands:
             # It has no cgroup yet, and will get one with the cpus that it should have left.
-            container.passed_over = True
+            if mishap is Mishap.START:
+                container.outdated = True
+            else:
+                container.passed_over = True
         self.checker.excuse(container.id, _PATIENCE_S[mishap])
 
     def plugin_synchronized(self, name: str) -> None:

@@ -85,6 +85,7 @@ class Container:
         phase: How far it has come.
         answered: Whether a plugin had a say in its creation, and in its resizes so far.
         bundled: Whether its task is being made, of the record as it was: updates come too late.
+        outdated: Whether an update came too late for the task that was being made.
         removing: Whether it is being removed.
         lost_silently: Whether an update of it was lost, or failed, without anybody being told.
         passed_over: Whether an update, or the list for a plugin, came before it was on record.
@@ -102,6 +103,7 @@ class Container:
     phase: Phase = Phase.CREATED
     answered: bool = False
     bundled: bool = False
+    outdated: bool = False
     removing: bool = False
     passed_over: bool = False
     lost_silently: bool = False

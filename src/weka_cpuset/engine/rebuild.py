@@ -101,6 +101,7 @@ def rebuild(
     notices += odd
     for one in holdings:
         note_record(draft, one)
+    _doubt_starting(draft)
     draft.settled = False
     moves = _moves(draft, holdings)
     if read_next:
@@ -108,6 +109,13 @@ def rebuild(
         return Rebuilt(draft.freeze(), (), moves, tuple(notices))
     updates = tell_due(draft)
     return Rebuilt(draft.freeze(), updates, moves, tuple(notices))
+
+
+def _doubt_starting(draft: Draft) -> None:
+    """Doubt all that do not run yet: what is on record may have come too late for their start."""
+    for one in (*draft.exclusive.values(), *draft.shared.values()):
+        if one.phase is Phase.CREATED:
+            draft.doubts[one.id] = CpuSet.EMPTY
 
 
 def _doubt_running(draft: Draft) -> None:

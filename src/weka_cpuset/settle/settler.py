@@ -151,6 +151,7 @@ class Settler:
             if self._handlers.unread:
                 self._handlers.unread = False
                 self.read_all()
+                self._watch_starts()
             failed = await self._settle()
         except Exception as error:
             # A defect of ours must not end the agent; the next reply carries what is due.

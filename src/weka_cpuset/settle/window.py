@@ -1,9 +1,9 @@
 """Shared containers in their start window, taken off cpus that others own since their creation.
 
 The runtime makes a container's cgroup from its record as it was when the start began. An update
-that comes between then and PostStart changes the record and not the kernel, so the container
-would run on another's cpus until PostStart tells of it. Here its cgroup is narrowed as soon as
-it is there, before the container's process runs.
+that comes between then and RUNNING changes the record and not the kernel, so the container
+would run on another's cpus until PostStart tells of it. Here its cgroup is narrowed soon after
+it is made, as a rule before the container's process runs.
 
 The ledger goes on doubting such a container, because the runtime may still write what its record
 said before. So it is looked at again and again until PostStart, when settling tells it once more.
@@ -17,8 +17,8 @@ from weka_cpuset.handlers import Handlers
 from weka_cpuset.settle.starting import START_S
 
 LOOK_S = 0.01
-"""Time between two looks, in seconds. From the cgroup to the container's own process a runtime
-takes at least as long: runc starts it with a call of its own, after an event of NRI."""
+"""Time between two looks, in seconds. Containerd takes some 10 ms from a container's task, which
+has its cgroup, to the container's own process."""
 
 
 class StartWindow:
@@ -35,13 +35,18 @@ class StartWindow:
     def __init__(self, handlers: Handlers, cpusets: Cpusets) -> None:
         self._handlers = handlers
         self._cpusets = cpusets
-        self._since_s: dict[str, float] = {}
+        self._until_s = 0.0
         self._timer: asyncio.Handle | None = None
 
     def watch(self) -> None:
-        """Look as soon as the reply is made, and as long as a start may be under way."""
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_soon(self._look)
+        """Look now, and for as long as a start may take that is under way.
+
+        A start that begins later takes a record which has the update.
+        """
+        loop = asyncio.get_running_loop()
+        self._until_s = loop.time() + START_S
+        self.cancel()
+        self._timer = loop.call_soon(self._look)
 
     def cancel(self) -> None:
         """Look no more."""
@@ -51,20 +56,19 @@ class StartWindow:
 
     def _look(self) -> None:
         loop, ledger = asyncio.get_running_loop(), self._handlers.ledger
+        self._timer = None
         overtaken = [
             one
             for one in ledger.doubts
             if one in ledger.shared and ledger.shared[one].phase is Phase.CREATED
         ]
-        now_s = loop.time()
-        self._since_s = {one: self._since_s.get(one, now_s) for one in overtaken}
-        starts = [
-            self._narrow(one) or since_s + START_S > now_s for one, since_s in self._since_s.items()
-        ]
-        self._timer = loop.call_later(LOOK_S, self._look) if any(starts) else None
+        for one in overtaken:
+            self._narrow(one)
+        if overtaken and loop.time() < self._until_s:
+            self._timer = loop.call_later(LOOK_S, self._look)
 
-    def _narrow(self, one: str) -> bool:
-        """Take a container off cpus that it may not have; tell whether it has a cgroup."""
+    def _narrow(self, one: str) -> None:
+        """Take a container off cpus that it may not have, if it has a cgroup."""
         ledger, path = self._handlers.ledger, self._handlers.cgroup_of(one)
         try:
             has = self._cpusets.read(path).cpus or ledger.topology.online
@@ -72,6 +76,5 @@ class StartWindow:
             if cpus and cpus != has:
                 self._cpusets.write(path, cpus, CpuSet.EMPTY)
         except (OSError, ValueError):
-            # Not there yet; or it cannot be written, which settling tells of.
-            return False
-        return True
+            # Not there yet; or it cannot be read or written, which settling tells of.
+            return

@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from nodesim import clock
 from nodesim.actions import Fault, FaultKind
 from nodesim.observer import Mishap
+from nodesim.runtime import START_S, TASK_S
 from nri import messages
 from tests.unit.nodesim.hosts import POD, host
 from weka_cpuset.engine import CpuSet
@@ -15,15 +18,19 @@ def one(cpus: str) -> CpuSet:
     return CpuSet.parse(cpus)
 
 
-def test_an_update_in_the_start_window_is_recorded_and_lost() -> None:
-    """The record has the new cpus, the kernel the old ones, and the observer is told."""
+@pytest.mark.parametrize("since_s", [TASK_S / 50, TASK_S + START_S / 5])
+def test_an_update_in_the_start_window_is_recorded_and_lost(since_s: float) -> None:
+    """The record has the new cpus, the kernel the old ones, and the observer is told.
+
+    The start takes the record when it begins, before there is a cgroup.
+    """
 
     async def main() -> None:
         async with host() as here:
             sandbox = await here.runtime.run_pod_sandbox(POD)
             first = await here.runtime.create_container(sandbox, POD.containers[0])
             starting = asyncio.create_task(here.runtime.start_container(first))
-            await asyncio.sleep(0.052)
+            await asyncio.sleep(since_s)
             here.plugin.updates = [messages.cpu_update(first, "5", "")]
             second = await here.runtime.create_container(sandbox, POD.containers[0])
             await starting

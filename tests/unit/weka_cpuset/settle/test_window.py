@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from nri import Event
+from nri import Event, messages
 from tests.requests import EIGHT, cpus_of, create, start
 from tests.unit.weka_cpuset.settle.test_settler import ALL, Kernel, remove, shared
 from weka_cpuset.enforced import Enforced
@@ -14,7 +14,7 @@ from weka_cpuset.engine import CORES_ANNOTATION, CpuSet, Rules
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.settings import Way
 from weka_cpuset.settle.in_flight import InFlight
-from weka_cpuset.settle.settler import Settler
+from weka_cpuset.settle.settler import QUIET_S, Settler
 from weka_cpuset.settle.starting import START_S
 from weka_cpuset.settle.window import LOOK_S
 
@@ -111,11 +111,20 @@ async def test_container_whose_start_has_failed_is_not_looked_at_for_ever() -> N
     assert looks > 0
     await asyncio.sleep(START_S)
     assert node.files.looks == looks
-    # The next one is looked for all the same.
-    node.handlers.create_container(shared("late"))
-    start(node.handlers, create("other", 2000))
-    await asyncio.sleep(2 * LOOK_S)
-    assert node.files.looks > looks
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_that_starts_late_in_a_long_storm_is_looked_at_all_the_same() -> None:
+    """A queue of replies has kept its start waiting for longer than a start takes."""
+    node = Node()
+    await asyncio.sleep(2 * START_S)
+    also = start(node.handlers, create("other", 2000))
+    await asyncio.sleep(3 * LOOK_S)
+    node.make_cgroup()
+    await asyncio.sleep(1.5 * LOOK_S)
+    assert len(node.files.written) == 1
+    assert node.files.enforced[WEB].isdisjoint(node.owned | also)
 
 
 @pytest.mark.asyncio
@@ -128,6 +137,27 @@ async def test_container_that_starts_gets_nothing_that_the_runtime_does_not_know
     await asyncio.sleep(10 * LOOK_S)
     assert node.files.looks > 0
     assert node.files.written == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_that_starts_on_fewer_cpus_than_it_may_have_is_left_alone() -> None:
+    """Nothing is given here, and what it has is right."""
+    node = Node()
+    node.files.enforced[WEB] = CpuSet.of([(ALL - node.owned).lowest])
+    await asyncio.sleep(10 * LOOK_S)
+    assert node.files.looks > 0
+    assert node.files.written == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_cgroup_that_the_runtime_has_yet_to_fill_is_narrowed() -> None:
+    """An empty file stands for all the cpus of its parent."""
+    node = Node()
+    node.files.enforced[WEB] = CpuSet.EMPTY
+    await asyncio.sleep(1.5 * LOOK_S)
+    assert node.files.enforced[WEB] == ALL - node.owned
 
 
 @pytest.mark.asyncio
@@ -197,3 +227,28 @@ async def test_owner_that_is_moved_while_it_starts_is_not_ahead_of_those_it_disp
     await asyncio.sleep(1.5 * LOOK_S)
     assert handlers.ledger.told["owner"] != had
     assert files.written == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_that_starts_while_the_agent_is_restarted_leaves_an_owners_cpus() -> None:
+    """The runtime's report has the record, which may have come too late for the start."""
+    files, handlers = Files(), Handlers(EIGHT, Rules(), dry_run=False)
+    settling = asyncio.create_task(Settler(handlers, files, InFlight(handlers)).run())
+    await asyncio.sleep(0)
+    web, owner = shared("web"), create("owner", 2000)
+    web.container.state = messages.ContainerState.CONTAINER_CREATED
+    web.container.linux.resources.cpu.cpus = "2-7"
+    owner.container.state = messages.ContainerState.CONTAINER_RUNNING
+    owner.container.linux.resources.cpu.cpus = "0-1"
+    owner.container.linux.cgroups_path = "/kubepods/owner"
+    files.enforced |= {WEB: ALL, "/kubepods/owner": CpuSet.parse("0-1")}
+    handlers.synchronize([web.pod, owner.pod], [web.container, owner.container])
+    await asyncio.sleep(1.5 * LOOK_S)
+    assert files.enforced[WEB] == CpuSet.parse("2-7")
+    # Whatever the runtime does to it until then, it is told again.
+    files.enforced[WEB] = ALL
+    handlers.state_change(Event.POST_START_CONTAINER, web.pod, web.container)
+    await asyncio.sleep(2 * QUIET_S)
+    assert files.enforced[WEB] == CpuSet.parse("2-7")
+    settling.cancel()
