@@ -14,11 +14,18 @@ import asyncio
 from weka_cpuset.enforced import Cpusets
 from weka_cpuset.engine import CpuSet, Phase
 from weka_cpuset.handlers import Handlers
-from weka_cpuset.settle.starting import START_S
 
 LOOK_S = 0.01
-"""Time between two looks, in seconds. Containerd takes some 10 ms from a container's task, which
-has its cgroup, to the container's own process."""
+"""Time between two looks at first, in seconds. Containerd takes some 10 ms from a container's
+task, which has its cgroup, to the container's own process..."""
+
+LOOK_PART = 100
+"""... and longer on a node where starts take long. So this part of the time that has passed since
+the last reply is waited in addition: after 5 s there are 60 ms between two looks."""
+
+LATEST_S = 120.0
+"""No start takes longer, in seconds: a kubelet gives up a call to the runtime after two minutes
+(`runtimeRequestTimeout`)."""
 
 
 class StartWindow:
@@ -35,7 +42,7 @@ class StartWindow:
     def __init__(self, handlers: Handlers, cpusets: Cpusets) -> None:
         self._handlers = handlers
         self._cpusets = cpusets
-        self._until_s = 0.0
+        self._since_s = 0.0
         self._timer: asyncio.Handle | None = None
 
     def watch(self) -> None:
@@ -44,7 +51,7 @@ class StartWindow:
         A start that begins later takes a record which has the update.
         """
         loop = asyncio.get_running_loop()
-        self._until_s = loop.time() + START_S
+        self._since_s = loop.time()
         self.cancel()
         self._timer = loop.call_soon(self._look)
 
@@ -64,8 +71,9 @@ class StartWindow:
         ]
         for one in overtaken:
             self._narrow(one)
-        if overtaken and loop.time() < self._until_s:
-            self._timer = loop.call_later(LOOK_S, self._look)
+        passed_s = loop.time() - self._since_s
+        if overtaken and passed_s < LATEST_S:
+            self._timer = loop.call_later(LOOK_S + passed_s / LOOK_PART, self._look)
 
     def _narrow(self, one: str) -> None:
         """Take a container off cpus that it may not have, if it has a cgroup."""

@@ -16,7 +16,7 @@ from weka_cpuset.settings import Way
 from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.settler import QUIET_S, Settler
 from weka_cpuset.settle.starting import START_S
-from weka_cpuset.settle.window import LOOK_S
+from weka_cpuset.settle.window import LATEST_S, LOOK_PART, LOOK_S
 
 WEB = "/kubepods/web"
 
@@ -106,11 +106,22 @@ async def test_container_that_has_started_is_left_to_settling() -> None:
 async def test_container_whose_start_has_failed_is_not_looked_at_for_ever() -> None:
     """An idle node has no timer running."""
     node = Node()
-    await asyncio.sleep(2 * START_S)
+    await asyncio.sleep(2 * LATEST_S)
     looks = node.files.looks
-    assert looks > 0
-    await asyncio.sleep(START_S)
+    assert 0 < looks < LATEST_S / LOOK_S / 10
+    await asyncio.sleep(LATEST_S)
     assert node.files.looks == looks
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_container_that_starts_slowly_on_a_busy_node_leaves_an_owners_cpus() -> None:
+    """Forty pods at once on the virtual node: some had their cgroup after five seconds only."""
+    node = Node()
+    await asyncio.sleep(5)
+    node.make_cgroup()
+    await asyncio.sleep(LOOK_S + 6 / LOOK_PART)
+    assert node.files.enforced[WEB] == ALL - node.owned
 
 
 @pytest.mark.asyncio
@@ -118,7 +129,7 @@ async def test_container_whose_start_has_failed_is_not_looked_at_for_ever() -> N
 async def test_container_that_starts_late_in_a_long_storm_is_looked_at_all_the_same() -> None:
     """A queue of replies has kept its start waiting for longer than a start takes."""
     node = Node()
-    await asyncio.sleep(2 * START_S)
+    await asyncio.sleep(2 * LATEST_S)
     also = start(node.handlers, create("other", 2000))
     await asyncio.sleep(3 * LOOK_S)
     node.make_cgroup()
@@ -188,9 +199,9 @@ async def test_tree_that_cannot_be_written_is_given_up_for_containers_that_start
     node = Node()
     node.make_cgroup()
     node.files.failure = OSError(errno.EROFS, "Read-only file system")
-    await asyncio.sleep(2 * START_S)
+    await asyncio.sleep(2 * LATEST_S)
     tried = len(node.files.attempts)
-    await asyncio.sleep(START_S)
+    await asyncio.sleep(LATEST_S)
     assert len(node.files.attempts) == tried > 0
 
 
