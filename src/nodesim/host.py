@@ -290,9 +290,8 @@ class Host:
             container.id, container.label, demand, cgroup.effective, cgroup.effective_mems
         )
         if container.answered:
-            self.checker.created(
-                newcomer, self._patience_with(container), outdated=container.outdated
-            )
+            patience_s = self._patience_with(container)
+            self.checker.created(newcomer, patience_s, outdated=container.outdated)
         else:
             self.checker.unplaced(newcomer)
         self._show_change(container, cgroup.effective)
@@ -351,12 +350,10 @@ class Host:
         if mishap is Mishap.LEFT_OUT and container.phase is not Phase.EXITED:
             self.checker.report(8, f"{container.label} is resized, and the reply leaves it out")
         container.lost_silently |= mishap in (Mishap.LOST, Mishap.FAILED)
-        if container.id not in self._demands:
-            # It has no cgroup yet, and will get one with the cpus that it should have left.
-            if mishap is Mishap.START:
-                container.outdated = True
-            else:
-                container.passed_over = True
+        if container.id not in self._demands and mishap is not Mishap.START:
+            # It has no cgroup yet, and will get one with the cpus that it should have left. What
+            # met its start is noted by the runtime: it was placed.
+            container.passed_over = True
         self.checker.excuse(container.id, _PATIENCE_S[mishap])
 
     def plugin_synchronized(self, name: str) -> None:

@@ -275,7 +275,7 @@ class Runtime:
     async def _start(self, container: Container) -> None:
         _check_created(container)
         cpus, mems = container.cpuset
-        container.bundled = True
+        container.bundled, container.outdated = True, False
         try:
             await asyncio.sleep(TASK_S)
         finally:

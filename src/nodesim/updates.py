@@ -94,6 +94,7 @@ class Updates:
             return False
         before = (container.cpus, container.mems)
         container.pin(cpus, mems)
+        container.outdated |= container.bundled
         if container.bundled or container.phase is Phase.STARTING:
             self._observer.mishap(container, Mishap.START)
         if container.phase is not Phase.RUNNING:

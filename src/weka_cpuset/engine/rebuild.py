@@ -101,27 +101,25 @@ def rebuild(
     notices += odd
     for one in holdings:
         note_record(draft, one)
-    _doubt_starting(draft)
     draft.settled = False
     moves = _moves(draft, holdings)
+    _doubt(draft, running=read_next)
     if read_next:
-        _doubt_running(draft)
         return Rebuilt(draft.freeze(), (), moves, tuple(notices))
     updates = tell_due(draft)
     return Rebuilt(draft.freeze(), updates, moves, tuple(notices))
 
 
-def _doubt_starting(draft: Draft) -> None:
-    """Doubt all that do not run yet: what is on record may have come too late for their start."""
+def _doubt(draft: Draft, *, running: bool) -> None:
+    """Doubt what is on record.
+
+    For those that do not run yet it may have come too late for their start. For those that run
+    it may be older than what was written; they are doubted only if the kernel is read next.
+    """
     for one in (*draft.exclusive.values(), *draft.shared.values()):
         if one.phase is Phase.CREATED:
             draft.doubts[one.id] = CpuSet.EMPTY
-
-
-def _doubt_running(draft: Draft) -> None:
-    """Doubt all that run: what is on record may be older than what was written."""
-    for one in (*draft.exclusive.values(), *draft.shared.values()):
-        if one.phase is not Phase.CREATED:
+        elif running:
             draft.doubts[one.id] = draft.topology.online
 
 

@@ -23,7 +23,7 @@ LOOK_PART = 100
 """... and longer on a node where starts take long. So this part of the time that has passed since
 the last reply is waited in addition: after 5 s there are 60 ms between two looks."""
 
-LATEST_S = 120.0
+START_MAX_S = 120.0
 """No start takes longer, in seconds: a kubelet gives up a call to the runtime after two minutes
 (`runtimeRequestTimeout`)."""
 
@@ -72,7 +72,7 @@ class StartWindow:
         for one in overtaken:
             self._narrow(one)
         passed_s = loop.time() - self._since_s
-        if overtaken and passed_s < LATEST_S:
+        if overtaken and passed_s < START_MAX_S:
             self._timer = loop.call_later(LOOK_S + passed_s / LOOK_PART, self._look)
 
     def _narrow(self, one: str) -> None:
