@@ -14,6 +14,7 @@ from weka_cpuset.audit import Auditor
 from weka_cpuset.cgroups import CpusetTree
 from weka_cpuset.engine import Cpu, Rules, Topology
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.settle.in_flight import InFlight
 
 CONTAINERS = 1000
@@ -27,7 +28,7 @@ async def measure(root: Path) -> tuple[float, float, float]:
         root: An empty folder, for files like those of cgroups.
     """
     topology = Topology.build([Cpu(cpu, cpu // 2, cpu // 16, 0, 0) for cpu in range(CPUS)])
-    handlers = Handlers(topology, Rules(), dry_run=False)
+    handlers = Handlers(Keeper(topology, Rules(), dry_run=False))
     for number in range(CONTAINERS):
         request = create(f"web-{number}", 100)
         request.container.linux.cgroups_path = f"/{number}"
@@ -37,7 +38,7 @@ async def measure(root: Path) -> tuple[float, float, float]:
         for name in ("cpuset.cpus", "cpuset.cpus.effective"):
             (root / str(number) / name).write_text(f"{topology.online}\n")
         (root / str(number) / "cpuset.mems").write_text("0\n")
-    auditor = Auditor(handlers, CpusetTree(root), InFlight(handlers), 10.0)
+    auditor = Auditor(handlers.keeper, CpusetTree(root), InFlight(handlers.keeper), 10.0)
     looking = asyncio.create_task(auditor.look())
     turns, begin_s = [], time.perf_counter()
     last_s = begin_s

@@ -22,6 +22,7 @@ from nri.plugin import _PluginService
 from nri.session import ReplyReceived, Session
 from weka_cpuset.engine import CORES_ANNOTATION, Rules
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.logs import Log
 from weka_cpuset.settings import LogSettings
 
@@ -161,8 +162,8 @@ def busy(handlers: Handlers) -> None:
 async def measure(load: Load) -> tuple[float, float]:
     """Return the median microseconds of the empty and of the real handler, for one load."""
     topology = MACHINE.topology()
-    empty = Plugin(EmptyHandler(topology, Rules(), dry_run=False))
-    real = Plugin(Handlers(topology, Rules(), dry_run=False))
+    empty = Plugin(EmptyHandler(Keeper(topology, Rules(), dry_run=False)))
+    real = Plugin(Handlers(Keeper(topology, Rules(), dry_run=False)))
     busy(real.handlers)
     times: dict[str, list[int]] = {"empty": [], "real": []}
     for number in range(SAMPLES):

@@ -25,6 +25,7 @@ from bench.handler import (
 from nri import messages
 from weka_cpuset.engine import Rules
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.record.file import RecordFile
 from weka_cpuset.record.recorder import Entry
 from weka_cpuset.record.sink import Recording
@@ -59,8 +60,10 @@ async def measure(load: Load, path: Path) -> tuple[float, float, float]:
     file = TimedFile(path)
     recording = Recording(file)
     recording.open()
-    plain = Plugin(Handlers(topology, Rules(), dry_run=False))
-    recorded = Plugin(Handlers(topology, Rules(), dry_run=False, recorder=recording.recorder))
+    plain = Plugin(Handlers(Keeper(topology, Rules(), dry_run=False)))
+    recorded = Plugin(
+        Handlers(Keeper(topology, Rules(), dry_run=False, recorder=recording.recorder))
+    )
     busy(plain.handlers)
     busy(recorded.handlers)
     times: dict[str, list[int]] = {"plain": [], "recorded": []}

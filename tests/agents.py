@@ -35,9 +35,9 @@ def agent_of(topology: Topology, settings: Settings | None = None) -> Agent:
     host = Host(lambda: topology, lambda: usable, NoCgroups(), frozenset)
     endpoint = nri.SocketEndpoint("/nowhere/nri.sock")
     agent = Agent(settings or Settings(), endpoint, host, Notifier({}))
-    handlers = agent.handlers
+    keeper = agent.keeper
     # Settling begins with the agent's work.
-    handlers.on_unsettled = handlers.on_urgent = handlers.on_burst = lambda: None
-    handlers.on_told = lambda *_: None
-    handlers.on_request = lambda: None
+    keeper.on_unsettled = keeper.on_urgent = keeper.on_burst = lambda: None
+    keeper.on_told = lambda *_: None
+    keeper.on_request = lambda: None
     return agent

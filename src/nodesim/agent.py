@@ -70,7 +70,7 @@ class AgentProcess:
     @property
     def ledger(self) -> Ledger | None:
         """What the agent knows; as long as it knows of nobody, what the last one knew."""
-        ledger = None if self._agent is None else self._agent.handlers.ledger
+        ledger = None if self._agent is None else self._agent.keeper.ledger
         return ledger if ledger is not None and len(ledger) > 0 else self._last
 
     def start(self) -> None:

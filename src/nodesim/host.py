@@ -210,7 +210,7 @@ class Host:
         left += [f"cgroup {path}" for path in self.kernel.paths]
         agent = self.agent.agent
         if agent is not None and not self.forgets_unnoticed:
-            ledger = agent.handlers.ledger
+            ledger = agent.keeper.ledger
             left += [f"container {one.id} in the ledger" for one in ledger.holdings()]
             if ledger.pool != self.online:
                 left.append(f"cpus {self.online - ledger.pool} missing in the ledger's pool")

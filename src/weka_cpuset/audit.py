@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection
 
 from weka_cpuset.enforced import Cpusets, Enforced
 from weka_cpuset.engine import Class, CpuSet, Holding, Ledger, Phase
-from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.logs import Fields
 from weka_cpuset.settle.in_flight import InFlight
 
@@ -79,7 +79,7 @@ class Auditor:
     """Reads containers back.
 
     Args:
-        handlers: Whose ledger says what should be.
+        keeper: Whose ledger says what should be.
         cpusets: What the kernel enforces.
         in_flight: What the runtime still has to apply. Until it has, a container that has not
             what it was told is no finding.
@@ -91,11 +91,11 @@ class Auditor:
     """
 
     def __init__(
-        self, handlers: Handlers, cpusets: Cpusets, in_flight: InFlight, interval_s: float
+        self, keeper: Keeper, cpusets: Cpusets, in_flight: InFlight, interval_s: float
     ) -> None:
         self.status = AuditStatus()
         self.on_difference: Callable[[str], None] = _ignore
-        self._handlers = handlers
+        self._keeper = keeper
         self._cpusets = cpusets
         self._in_flight = in_flight
         self._interval_s = interval_s
@@ -132,7 +132,7 @@ class Auditor:
         Args:
             ids: Which ones; None: all.
         """
-        wanted = [one.id for one in self._handlers.ledger.holdings()] if ids is None else list(ids)
+        wanted = [one.id for one in self._keeper.ledger.holdings()] if ids is None else list(ids)
         look = _Look()
         for position, container_id in enumerate(wanted):
             if position and position % SLICE == 0:
@@ -151,8 +151,8 @@ class Auditor:
         Whatever comes in between would be answered with an update of every container. A
         thousand reads take some ten milliseconds.
         """
-        handlers, found, mems_differ = self._handlers, {}, []
-        ledger, look = handlers.ledger, _Look()
+        keeper, found, mems_differ = self._keeper, {}, []
+        ledger, look = keeper.ledger, _Look()
         for holding in ledger.holdings():
             if holding.phase is Phase.CREATED:
                 continue
@@ -169,8 +169,8 @@ class Auditor:
             if cpus != told or holding.id in mems_differ:
                 self._report(look, holding, mems, enforced)
         _count_the_rest(look)
-        handlers.reread(found)
-        handlers.doubt(mems_differ, {})
+        keeper.reread(found)
+        keeper.doubt(mems_differ, {})
 
     async def _guard(self, ids: Collection[str] | None) -> None:
         try:
@@ -181,7 +181,7 @@ class Auditor:
 
     def _finish(self, look: _Look) -> None:
         """Forget what is no longer live, and count."""
-        ledger = self._handlers.ledger
+        ledger = self._keeper.ledger
         self._looked_s = {one: at for one, at in self._looked_s.items() if ledger.holding(one)}
         self._narrowed = {one: at for one, at in self._narrowed.items() if ledger.holding(one)}
         self.status.looks += 1
@@ -191,7 +191,7 @@ class Auditor:
 
     def _look_at(self, container_id: str, look: _Look) -> None:
         """Read one container back."""
-        ledger = self._handlers.ledger
+        ledger = self._keeper.ledger
         holding = ledger.holding(container_id)
         # Before its start a container has no cgroup, or one that the runtime still fills.
         if holding is None or holding.phase is Phase.CREATED:
@@ -218,10 +218,10 @@ class Auditor:
         cpus = found.cpus or ledger.topology.online
         if cpus != told or (mems and found.mems != mems):
             self._report(look, holding, mems, found)
-            self._handlers.found({holding.id: cpus})
+            self._keeper.found({holding.id: cpus})
             if mems and found.mems != mems:
-                self._handlers.doubt([holding.id], {})
-            self._handlers.on_unsettled()
+                self._keeper.doubt([holding.id], {})
+            self._keeper.on_unsettled()
             self.on_difference(holding.id)
         elif found.effective is not None:
             self._compare_effective(holding, cpus & ledger.topology.online, found.effective)
@@ -253,7 +253,7 @@ class Auditor:
         fields: dict[str, object] = {
             "container": holding.label,
             "kernel": found.cpus,
-            "record": self._handlers.ledger.told[holding.id],
+            "record": self._keeper.ledger.told[holding.id],
         }
         if mems and found.mems != mems:
             fields |= {"kernel_mems": found.mems, "record_mems": mems}

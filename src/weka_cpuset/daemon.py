@@ -26,6 +26,7 @@ from weka_cpuset.engine import Rules, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
 from weka_cpuset.journal.memory import Journal
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.logs import Fields
 from weka_cpuset.observer import Observer
 from weka_cpuset.offload import Offload, in_thread
@@ -205,7 +206,7 @@ class Supervisor:
         """Hold one connection from connect to its end; raise the reason of the end."""
         with contextlib.ExitStack() as held:
             self._take_instance_lock(held)
-            self._handlers.use_topology(self._host.read_topology())
+            self._handlers.keeper.use_topology(self._host.read_topology())
             connection = await nri.connect(
                 self._endpoint,
                 nri.Identity(self._config.name, self._config.index),
@@ -313,10 +314,11 @@ class Agent:
         recorder: Is shown everything that changes the ledger; None: nobody is.
 
     Attributes:
-        handlers: Answers the runtime's events; has the ledger.
+        keeper: Decides, and keeps the ledger.
+        handlers: Answers the runtime's events.
         settler: Brings to containers what no reply could carry; has a status.
         auditor: Reads back what the kernel enforces; has a status.
-        observer: Counts what the handlers do; has the journal.
+        observer: Counts what is decided and answered; has the journal.
         host: What it touches of its host.
         dry_run: Whether it changes nothing.
         started_s: When it was made, in seconds since 1970.
@@ -344,15 +346,16 @@ class Agent:
             settings.cpus.burst_max,
             settings.placement.preference,
         )
-        self.handlers = Handlers(self._topology, rules, dry_run=settings.dry_run, recorder=recorder)
+        self.keeper = Keeper(self._topology, rules, dry_run=settings.dry_run, recorder=recorder)
+        self.handlers = Handlers(self.keeper)
         self.observer = Observer(Journal(settings.journal.entries, host.now_s), host.now_s)
-        self.handlers.on_decided = self.observer.decided
+        self.keeper.on_decided = self.observer.decided
         self.handlers.on_answered = self.observer.answered
         self._supervisor = Supervisor(settings.nri, endpoint, self.handlers, host, notifier)
-        self.handlers.is_dead = host.cpusets.is_dead
-        in_flight = InFlight(self.handlers)
-        self.settler = Settler(self.handlers, host.cpusets, in_flight, settings.settle.way)
-        self.auditor = Auditor(self.handlers, host.cpusets, in_flight, settings.audit.interval_s)
+        self.keeper.is_dead = host.cpusets.is_dead
+        in_flight = InFlight(self.keeper)
+        self.settler = Settler(self.keeper, host.cpusets, in_flight, settings.settle.way)
+        self.auditor = Auditor(self.keeper, host.cpusets, in_flight, settings.audit.interval_s)
         self.auditor.on_difference = self.handlers.rivals.note_difference
         self.settler.on_settled = self.auditor.note_settled
         self._supervisor.on_connection = self.settler.use
@@ -361,7 +364,7 @@ class Agent:
             self.settler.read_all = self.auditor.read_all
             self.settler.verify = self.auditor.look
         self._hotplug = Hotplug(
-            self.handlers, host.read_usable, host.read_topology, host.offload, host.open_events
+            self.keeper, host.read_usable, host.read_topology, host.offload, host.open_events
         )
 
     @property

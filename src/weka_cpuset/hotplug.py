@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 
 from weka_cpuset.engine import Topology
-from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.offload import Offload
 from weka_cpuset.sysfs import TopologyUnreadable
 from weka_cpuset.uevents import OpenSocket, heard
@@ -33,7 +33,7 @@ class Hotplug:
     """Looks again and again at what can be used.
 
     Args:
-        handlers: Whose ledger is brought to the new topology.
+        keeper: Whose ledger is brought to the new topology.
         read_usable: Reads which cpus and which memory can be used.
         read_topology: Reads the whole topology.
         offload: Runs these two where they hold up nobody.
@@ -42,13 +42,13 @@ class Hotplug:
 
     def __init__(
         self,
-        handlers: Handlers,
+        keeper: Keeper,
         read_usable: Callable[[], Usable],
         read_topology: Callable[[], Topology],
         offload: Offload,
         open_socket: OpenSocket,
     ) -> None:
-        self._handlers = handlers
+        self._keeper = keeper
         self._read_usable = read_usable
         self._read_topology = read_topology
         self._offload = offload
@@ -80,13 +80,13 @@ class Hotplug:
             topology = await self._offload(self._read_topology)
             # The files are read one after the other; cpus may have changed meanwhile.
             if Usable(topology.online, topology.memory) != self._known():
-                self._handlers.rehome(topology)
+                self._keeper.rehome(topology)
         elif told:
-            self._handlers.doubt_kernel()
+            self._keeper.doubt_kernel()
         self._problem = ""
 
     def _known(self) -> Usable:
-        topology = self._handlers.ledger.topology
+        topology = self._keeper.ledger.topology
         return Usable(topology.online, topology.memory)
 
     async def _pause(self, changed: asyncio.Event) -> bool:

@@ -5,6 +5,7 @@ never too low. Noting one costs well under a microsecond and makes nothing that 
 """
 
 import itertools
+import time
 
 CLASSES_PER_DOUBLING = 8
 
@@ -82,3 +83,12 @@ def _bound_ns(number: int) -> int:
         return number + 1
     doubling, eighth = divmod(number - CLASSES_PER_DOUBLING, CLASSES_PER_DOUBLING)
     return (CLASSES_PER_DOUBLING + eighth + 1) << doubling
+
+
+def us_since(started_ns: int) -> int:
+    """Return the whole microseconds since an instant.
+
+    Args:
+        started_ns: The instant, by `time.perf_counter_ns`.
+    """
+    return (time.perf_counter_ns() - started_ns) // 1000

@@ -1,6 +1,7 @@
-"""The one who is told of all that the handlers do: counts, times, and the journal.
+"""The one who is told of all that is decided and answered: counts, times, and the journal.
 
-Handlers call it when the answer is made. It works in memory only, with a bounded amount of it.
+The keeper calls it when it has decided, the handlers when they have answered. It works in memory
+only, with a bounded amount of it.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Everything the engine can be asked, as values; the ledger changes in no other way.
 
-The handlers ask through here and so does a replay, so what the one can ask the other can
+The keeper of the ledger asks through here and so does a replay, so what the one can ask the other can
 repeat.
 """
 

@@ -43,7 +43,7 @@ class ShownNode:
     @property
     def ledger(self) -> Ledger:
         """What the page has to show."""
-        return self._agent.handlers.ledger
+        return self._agent.keeper.ledger
 
     def serve(self) -> None:
         """Answer requests from now on."""

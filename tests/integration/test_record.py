@@ -19,6 +19,7 @@ from tests.machines import LAPTOP
 from tests.small_runtime import Pod, accept_plugin
 from weka_cpuset.engine import CORES_ANNOTATION, Rules
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.record.file import RecordFile
 from weka_cpuset.record.recorder import Recorder
 from weka_cpuset.record.repeat import Outcome, repeat
@@ -86,7 +87,9 @@ def test_no_secret_of_a_pod_is_recorded(tmp_path: Path) -> None:
     """Arguments, environment, mounts, labels and other annotations stay out of the file."""
     texts = {f"key-{SECRET}": SECRET}
     file = RecordFile(tmp_path / "recording", 1 << 22, {})
-    handlers = Handlers(LAPTOP, Rules(), dry_run=False, recorder=Recorder(file, lambda: 0.0))
+    handlers = Handlers(
+        Keeper(LAPTOP, Rules(), dry_run=False, recorder=Recorder(file, lambda: 0.0))
+    )
     sandbox = messages.PodSandbox(
         id="p", uid="u", name="web", annotations={**texts, CORES_ANNOTATION: "1"}, labels=texts
     )

@@ -16,7 +16,7 @@ from tests.simulation.patching import (
     replaced,
     reported_without,
 )
-from weka_cpuset import handlers as handlers_module
+from weka_cpuset import keeper as keeper_module
 from weka_cpuset import questions, silence, translate
 from weka_cpuset.audit import Auditor
 from weka_cpuset.daemon import Supervisor
@@ -36,6 +36,7 @@ from weka_cpuset.engine import (
 )
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import Hotplug
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.settings import Way
 from weka_cpuset.settle.settler import Settler
 
@@ -183,7 +184,7 @@ def merge_instead_of_rebuild() -> AbstractContextManager[None]:
 
         return broken
 
-    return replaced(handlers_module, "ask", make)
+    return replaced(keeper_module, "ask", make)
 
 
 @BUGS.add
@@ -209,7 +210,7 @@ def never_assert_after_the_start() -> AbstractContextManager[None]:
 def never_settle_growth() -> AbstractContextManager[None]:
     """Shared containers stay on few cpus after the owners of the others are gone."""
     return replaced(
-        Handlers,
+        Keeper,
         "take_due_updates",
         lambda right: lambda self, settle, _=None: right(self, settle, 0),
     )
@@ -230,8 +231,8 @@ def never_end_a_burst() -> AbstractContextManager[None]:
 def forget_what_failed() -> Iterator[None]:
     """A container whose update failed once is wrong until the next restart."""
     with (
-        replaced(Handlers, "doubt", lambda _: lambda _self, _ids, _may: None),
-        replaced(Handlers, "found", lambda _: lambda _self, _cpus: None),
+        replaced(Keeper, "doubt", lambda _: lambda _self, _ids, _may: None),
+        replaced(Keeper, "found", lambda _: lambda _self, _cpus: None),
     ):
         yield
 

@@ -1,6 +1,6 @@
 """What waits to be told as an Event: bounded, and with repetitions counted instead of kept.
 
-Handlers put things in; that takes a few microseconds and never waits.
+The keeper of the ledger puts things in; that takes a few microseconds and never waits.
 """
 
 import math

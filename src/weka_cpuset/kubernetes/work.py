@@ -30,13 +30,13 @@ class Telling:
         self.backlog = Backlog(agent.host.now_s)
         self._agent = agent
         self._account = account
-        before, backlog = agent.handlers.on_decided, self.backlog
+        before, backlog = agent.keeper.on_decided, self.backlog
 
         def decided(decided: Decided) -> None:
             before(decided)
             backlog.decided(decided)
 
-        agent.handlers.on_decided = decided
+        agent.keeper.on_decided = decided
 
     async def run(self) -> None:
         """Post what waits, until cancelled."""

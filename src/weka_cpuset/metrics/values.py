@@ -74,8 +74,8 @@ def values_of(sources: Sources) -> Iterator[Values]:
     yield from _connection(agent)
     yield from _requests(agent)
     yield from _containers(agent)
-    yield table.OWNED, list(_owned(agent.handlers.ledger)) if sources.names else []
-    yield from _cpus(agent.handlers.ledger)
+    yield table.OWNED, list(_owned(agent.keeper.ledger)) if sources.names else []
+    yield from _cpus(agent.keeper.ledger)
     yield from _changes(agent)
     yield from _audit(agent)
     yield from _own(sources)
@@ -94,7 +94,7 @@ def _each(metric: Metric, values: Iterable[tuple[str, float]]) -> Values:
 
 def _health(agent: Agent) -> Iterator[Values]:
     health = health_of(
-        agent.handlers.ledger, agent.uptime, agent.settler.status, agent.auditor.status
+        agent.keeper.ledger, agent.uptime, agent.settler.status, agent.auditor.status
     )
     yield _one(table.READY, health.ready)
     yield _each(table.PROBLEM, ((one.code, 1) for one in health.problems))
@@ -122,7 +122,7 @@ def _requests(agent: Agent) -> Iterator[Values]:
 
 
 def _containers(agent: Agent) -> Iterator[Values]:
-    ledger = agent.handlers.ledger
+    ledger = agent.keeper.ledger
     count = dict.fromkeys((one.value for one in Class), 0)
     for one in ledger.exclusive.values():
         count[one.kind.value] += 1

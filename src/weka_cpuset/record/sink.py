@@ -50,7 +50,7 @@ class Recording:
         capacity: The greatest weight of the entries that wait.
 
     Attributes:
-        recorder: What the handlers are given.
+        recorder: What the keeper of the ledger is given.
         queue: The entries that wait.
     """
 

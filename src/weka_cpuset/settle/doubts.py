@@ -3,14 +3,14 @@
 from collections.abc import Collection
 
 from weka_cpuset.engine import CpuSet, Ledger
-from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 
 
-def doubt(handlers: Handlers, before: Ledger, ids: Collection[str]) -> None:
+def doubt(keeper: Keeper, before: Ledger, ids: Collection[str]) -> None:
     """Take note that containers were perhaps not told, and may have what they had before.
 
     Args:
-        handlers: Whose ledger is to say so.
+        keeper: Whose ledger is to say so.
         before: The ledger before they were told.
         ids: The containers.
     """
@@ -20,17 +20,17 @@ def doubt(handlers: Handlers, before: Ledger, ids: Collection[str]) -> None:
             for one in ids
             if one in before.told
         }
-        handlers.doubt(ids, may)
+        keeper.doubt(ids, may)
 
 
-def take_back(handlers: Handlers, before: Ledger, ids: Collection[str]) -> None:
+def take_back(keeper: Keeper, before: Ledger, ids: Collection[str]) -> None:
     """Take note that containers have not been told: they have what they had.
 
     Args:
-        handlers: Whose ledger is to say so.
+        keeper: Whose ledger is to say so.
         before: The ledger before they would have been told.
         ids: The containers.
     """
     has = {one: before.told[one] for one in ids if one in before.told}
-    handlers.found({one: cpus for one, cpus in has.items() if one not in before.doubts})
-    doubt(handlers, before, [one for one in has if one in before.doubts])
+    keeper.found({one: cpus for one, cpus in has.items() if one not in before.doubts})
+    doubt(keeper, before, [one for one in has if one in before.doubts])

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Collection, Iterator
 
 from weka_cpuset.engine import Ledger
-from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 
 APPLY_S = 2.5
 """A runtime has taken a reply within so many seconds, or has dropped this plugin (2 s), and..."""
@@ -26,15 +26,15 @@ class InFlight:
     its answer.
 
     Args:
-        handlers: Whose replies tell something; their `on_told` and `on_request` lead here.
+        keeper: Whose decisions are told by replies; its `on_told` and `on_request` lead here.
     """
 
-    def __init__(self, handlers: Handlers) -> None:
+    def __init__(self, keeper: Keeper) -> None:
         self._told: dict[str, Ledger] = {}
         self._asked: frozenset[str] = frozenset()
         self._applied_s = 0.0
-        handlers.on_told = self.note_told
-        handlers.on_request = self.note_request
+        keeper.on_told = self.note_told
+        keeper.on_request = self.note_request
 
     def note_told(self, ids: Collection[str], before: Ledger) -> None:
         """Take note that the runtime will only now give containers their cpusets.

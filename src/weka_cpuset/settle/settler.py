@@ -10,7 +10,7 @@ from nri import messages
 from weka_cpuset import translate
 from weka_cpuset.enforced import Cpusets
 from weka_cpuset.engine import CpusetUpdate, Settle, Step
-from weka_cpuset.handlers import GROWTH_PER_REPLY, Handlers
+from weka_cpuset.keeper import GROWTH_PER_REPLY, Keeper
 from weka_cpuset.logs import Fields
 from weka_cpuset.settings import Way
 from weka_cpuset.settle.calm import INSTANT_S, Calm
@@ -64,7 +64,7 @@ class Settler:
     """Runs passes whenever something is left to settle.
 
     Args:
-        handlers: Whose ledger is settled.
+        keeper: Whose ledger is settled.
         cpusets: What the kernel enforces.
         in_flight: What the runtime still has to apply.
         way: The way that the settings want.
@@ -78,18 +78,18 @@ class Settler:
     """
 
     def __init__(
-        self, handlers: Handlers, cpusets: Cpusets, in_flight: InFlight, way: Way = Way.AUTO
+        self, keeper: Keeper, cpusets: Cpusets, in_flight: InFlight, way: Way = Way.AUTO
     ) -> None:
         self.status = SettleStatus()
         self.read_all: Callable[[], None] = _nobody_reads
         self.verify: Callable[[], Awaitable[None]] = _nothing
         self.on_settled: Callable[[Collection[str]], None] = _ignore
         self._connection: Updater | None = None
-        self._handlers = handlers
+        self._keeper = keeper
         self._in_flight = in_flight
-        self._writer = Writer(handlers, cpusets, in_flight)
-        self._starting = Starting(handlers, cpusets)
-        self._window = StartWindow(handlers, cpusets)
+        self._writer = Writer(keeper, cpusets, in_flight)
+        self._starting = Starting(keeper, cpusets)
+        self._window = StartWindow(keeper, cpusets)
         self._setting = way
         self._due = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -98,12 +98,12 @@ class Settler:
         self._retry: asyncio.TimerHandle | None = None
         self._warned = ""
         self._calm = Calm(in_flight, self._due.set)
-        handlers.on_unsettled = self.wake
-        handlers.on_urgent = self._urgent.set
-        handlers.reads_kernel = way in (Way.AUTO, Way.CGROUP)
-        handlers.on_burst = self._calm.note_burst
-        handlers.on_overtaken = self._watch_starts
-        handlers.growth_per_reply = GROWTH_PER_REPLY if way is Way.REPLY else 0
+        keeper.on_unsettled = self.wake
+        keeper.on_urgent = self._urgent.set
+        keeper.reads_kernel = way in (Way.AUTO, Way.CGROUP)
+        keeper.on_burst = self._calm.note_burst
+        keeper.on_overtaken = self._watch_starts
+        keeper.growth_per_reply = GROWTH_PER_REPLY if way is Way.REPLY else 0
 
     def use(self, connection: Updater | None) -> None:
         """Take the connection to the runtime, or take note that there is none.
@@ -144,12 +144,12 @@ class Settler:
         self._cancel_retry()
         self.status.passes += 1
         try:
-            if self._handlers.unverified:
-                self._handlers.unverified = False
+            if self._keeper.unverified:
+                self._keeper.unverified = False
                 await self.verify()
             # Last, because another Synchronize may have come in the meantime.
-            if self._handlers.unread:
-                self._handlers.unread = False
+            if self._keeper.unread:
+                self._keeper.unread = False
                 self.read_all()
                 self._watch_starts()
             failed = await self._settle()
@@ -164,16 +164,16 @@ class Settler:
         failed: dict[str, Exception] = {}
         if self._way() is Way.CGROUP:
             failed = self._write()
-        self._handlers.reads_kernel = self._way() is Way.CGROUP
+        self._keeper.reads_kernel = self._way() is Way.CGROUP
         way = self._way()  # the writes may have shown that the tree is closed
         if way is Way.UPDATE and self._connection is not None:
             failed = await self._update(self._connection)
-        if way is Way.REPLY and self._calm.is_calm and self._handlers.ledger.spare:
+        if way is Way.REPLY and self._calm.is_calm and self._keeper.ledger.spare:
             self._end_burst()
         self.status.way = way
         # What cannot be reached from here grows with replies, a few containers at a time.
         closed = way is Way.REPLY or failed
-        self._handlers.growth_per_reply = GROWTH_PER_REPLY if closed else 0
+        self._keeper.growth_per_reply = GROWTH_PER_REPLY if closed else 0
         return failed
 
     def _way(self) -> Way:
@@ -195,14 +195,14 @@ class Settler:
 
     def _end_burst(self) -> None:
         """Where replies carry everything: let them carry what was taken ahead in a burst."""
-        before = self._handlers.ledger
-        updates = self._handlers.take_due_updates(Settle(calm=True), 0)
-        doubt(self._handlers, before, [one.container_id for one in updates])
+        before = self._keeper.ledger
+        updates = self._keeper.take_due_updates(Settle(calm=True), 0)
+        doubt(self._keeper, before, [one.container_id for one in updates])
 
     def _write(self) -> dict[str, Exception]:
         """Write what is due to the cgroup files; return what could not be written, and why."""
         self._writer.read_back_doubtful()
-        before = self._handlers.ledger
+        before = self._keeper.ledger
         growth = None if self._calm.may_grow else 0
         if self._urgent.is_set():
             # What is urgent does not wait for shared containers to grow: the next pass does it.
@@ -210,8 +210,8 @@ class Settler:
             self._urgent.clear()
             self._come_back()
         settle = Settle(self._calm.is_calm, running_only=True, stalled=self._starting.stalled())
-        updates = self._handlers.take_due_updates(settle, growth)
-        if not self._handlers.ledger.settled and self._starting.is_awaited:
+        updates = self._keeper.take_due_updates(settle, growth)
+        if not self._keeper.ledger.settled and self._starting.is_awaited:
             self._come_back(START_S)
         done = self._writer.write(updates, before)
         if done.closed is not None:
@@ -230,9 +230,9 @@ class Settler:
         """Ask the runtime for what is due, one container's growth after the other."""
         failed: dict[str, Exception] = {}
         while not failed:
-            before = self._handlers.ledger
+            before = self._keeper.ledger
             settle = Settle(self._calm.is_calm)
-            updates = self._handlers.take_due_updates(settle, int(self._calm.may_grow))
+            updates = self._keeper.take_due_updates(settle, int(self._calm.may_grow))
             if not updates:
                 break
             ids = [one.container_id for one in updates]
@@ -248,19 +248,19 @@ class Settler:
             self._tell_again_what_events_changed(updates)
             told = [one for one in ids if one not in failed]
             self._count(Way.UPDATE, told, failed, updates)
-            doubt(self._handlers, before, failed)
+            doubt(self._keeper, before, failed)
         return failed
 
     def _tell_again_what_events_changed(self, updates: Sequence[CpusetUpdate]) -> None:
         """Doubt the containers that a reply told something else while the update waited."""
-        told = self._handlers.ledger.told
+        told = self._keeper.ledger.told
         stale = {
             one.container_id: one.cpus
             for one in updates
             if told.get(one.container_id, one.cpus) != one.cpus
         }
         if stale:
-            self._handlers.doubt(stale, stale)
+            self._keeper.doubt(stale, stale)
 
     def _count(
         self,
@@ -283,13 +283,13 @@ class Settler:
         """Tell operators why containers were told something."""
         if not any(one.step is Step.GROW for one in updates):
             return _REPAIR
-        return "container removal" if self._handlers.released else "growth"
+        return "container removal" if self._keeper.released else "growth"
 
     def _conclude(self, failed: dict[str, Exception]) -> None:
         """Try again later what failed, as long as that makes sense."""
-        ledger = self._handlers.ledger
+        ledger = self._keeper.ledger
         if ledger.settled:
-            self._handlers.released = False
+            self._keeper.released = False
         holdings = [ledger.holding(one) for one in failed]
         self.status.unsettled = tuple(one.label for one in holdings if one is not None)
         if not failed:

@@ -9,7 +9,7 @@ import asyncio
 
 from weka_cpuset.enforced import Cpusets
 from weka_cpuset.engine import Holding, Phase
-from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 
 START_S = 3.0
 """A container that has no cgroup so many seconds after its creation is not waited for. The
@@ -21,12 +21,12 @@ class Starting:
     """Tells for which containers nobody waits any more.
 
     Args:
-        handlers: Whose ledger has the containers.
+        keeper: Whose ledger has the containers.
         cpusets: The kernel's files: a container that starts has a cgroup.
     """
 
-    def __init__(self, handlers: Handlers, cpusets: Cpusets) -> None:
-        self._handlers = handlers
+    def __init__(self, keeper: Keeper, cpusets: Cpusets) -> None:
+        self._keeper = keeper
         self._cpusets = cpusets
         self._since_s: dict[str, float] = {}
         self._stalled: frozenset[str] = frozenset()
@@ -34,7 +34,7 @@ class Starting:
     def stalled(self) -> frozenset[str]:
         """Look which containers are still not started long after they were first seen here."""
         now_s = asyncio.get_running_loop().time()
-        created = [one for one in self._handlers.ledger.holdings() if one.phase is Phase.CREATED]
+        created = [one for one in self._keeper.ledger.holdings() if one.phase is Phase.CREATED]
         self._since_s = {one.id: self._since_s.get(one.id, now_s) for one in created}
         self._stalled = frozenset(
             one.id

@@ -13,7 +13,7 @@ import asyncio
 
 from weka_cpuset.enforced import Cpusets
 from weka_cpuset.engine import CpuSet, Phase
-from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 
 LOOK_S = 0.01
 """Time between two looks at first, in seconds. Containerd takes some 10 ms from a container's
@@ -35,12 +35,12 @@ class StartWindow:
     for, and others may be on its new ones until the runtime is done with the reply.
 
     Args:
-        handlers: Whose ledger says what they may have.
+        keeper: Whose ledger says what they may have.
         cpusets: The kernel's files.
     """
 
-    def __init__(self, handlers: Handlers, cpusets: Cpusets) -> None:
-        self._handlers = handlers
+    def __init__(self, keeper: Keeper, cpusets: Cpusets) -> None:
+        self._keeper = keeper
         self._cpusets = cpusets
         self._since_s = 0.0
         self._timer: asyncio.Handle | None = None
@@ -62,7 +62,7 @@ class StartWindow:
             self._timer = None
 
     def _look(self) -> None:
-        loop, ledger = asyncio.get_running_loop(), self._handlers.ledger
+        loop, ledger = asyncio.get_running_loop(), self._keeper.ledger
         self._timer = None
         overtaken = [
             one
@@ -77,7 +77,7 @@ class StartWindow:
 
     def _narrow(self, one: str) -> None:
         """Take a container off cpus that it may not have, if it has a cgroup."""
-        ledger, path = self._handlers.ledger, self._handlers.cgroup_of(one)
+        ledger, path = self._keeper.ledger, self._keeper.cgroup_of(one)
         try:
             has = self._cpusets.read(path).cpus or ledger.topology.online
             cpus = has & ledger.told[one] & ledger.cpus_of(one)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from weka_cpuset.enforced import Cpusets
 from weka_cpuset.engine import Class, CpusetUpdate, Ledger, Phase
-from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.settle.doubts import doubt, take_back
 from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.stuck import Stuck
@@ -49,13 +49,13 @@ class Writer:
     """Writes updates to the cgroup files.
 
     Args:
-        handlers: Whose ledger says what containers have.
+        keeper: Whose ledger says what containers have.
         cpusets: The kernel's files.
         in_flight: What the runtime still has to apply.
     """
 
-    def __init__(self, handlers: Handlers, cpusets: Cpusets, in_flight: InFlight) -> None:
-        self._handlers = handlers
+    def __init__(self, keeper: Keeper, cpusets: Cpusets, in_flight: InFlight) -> None:
+        self._keeper = keeper
         self._cpusets = cpusets
         self._in_flight = in_flight
         self._tree_seen = False
@@ -76,7 +76,7 @@ class Writer:
         Others would wait for cpus that these may have, and these for the others, until one of
         them had to leave some of its own (`order`). The kernel knows.
         """
-        ledger = self._handlers.ledger
+        ledger = self._keeper.ledger
         doubtful = [
             one.id
             for one in map(ledger.holding, ledger.doubts)
@@ -96,7 +96,7 @@ class Writer:
                 run. The ledger has them as told.
             before: The ledger before that.
         """
-        after, done = self._handlers.ledger, Written()
+        after, done = self._keeper.ledger, Written()
         flying, stuck = self._flying(before, after), Stuck(before, after)
         untried: list[str] = []
         for position, update in enumerate(updates):
@@ -112,7 +112,7 @@ class Writer:
                 untried.append(one)
                 continue
             try:
-                self._cpusets.write(self._handlers.cgroup_of(one), update.cpus, update.mems)
+                self._cpusets.write(self._keeper.cgroup_of(one), update.cpus, update.mems)
                 self._tree_seen = True
                 done.told.append(one)
             except FileNotFoundError:
@@ -126,8 +126,8 @@ class Writer:
                     done.failed |= {later.container_id: error for later in rest}
                     break
         self._judge_absence(done)
-        doubt(self._handlers, before, done.failed)
-        take_back(self._handlers, before, (*done.waiting, *untried))
+        doubt(self._keeper, before, done.failed)
+        take_back(self._keeper, before, (*done.waiting, *untried))
         self._read_back([one for one in done.failed if one not in untried])
         return done
 
@@ -170,7 +170,7 @@ class Writer:
 
     def _sees_any(self) -> bool:
         """Tell whether the cgroup of any container that runs can be seen."""
-        for one in self._handlers.ledger.holdings():
+        for one in self._keeper.ledger.holdings():
             if one.phase is Phase.RUNNING:
                 try:
                     self._cpusets.read(one.container.cgroup)
@@ -185,11 +185,11 @@ class Writer:
         found = {}
         for one in ids:
             try:
-                cpus = self._cpusets.read(self._handlers.cgroup_of(one)).cpus
+                cpus = self._cpusets.read(self._keeper.cgroup_of(one)).cpus
             except (OSError, ValueError):
                 continue  # stays in doubt
-            found[one] = cpus or self._handlers.ledger.topology.online
-        self._handlers.found(found)
+            found[one] = cpus or self._keeper.ledger.topology.online
+        self._keeper.found(found)
 
 
 def _is_closed(error: Exception) -> bool:

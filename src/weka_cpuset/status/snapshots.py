@@ -77,7 +77,7 @@ class Snapshots:
         """Tell whether nothing can have changed since a status was made."""
         agent = self._agent
         return (
-            snapshot.ledger is agent.handlers.ledger
+            snapshot.ledger is agent.keeper.ledger
             and snapshot.decisions == agent.observer.journal.number
             and snapshot.marks == self._marks()
         )
@@ -93,7 +93,7 @@ class Snapshots:
         )
 
     async def _make(self) -> Snapshot:
-        ledger, decisions = self._agent.handlers.ledger, self._agent.observer.journal.number
+        ledger, decisions = self._agent.keeper.ledger, self._agent.observer.journal.number
         marks = self._marks()
         summary = self._summary(ledger)
         rows = {}

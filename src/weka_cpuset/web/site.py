@@ -106,7 +106,7 @@ class Site:
     async def _ready(self) -> Response:
         agent = self._agent
         health = health_of(
-            agent.handlers.ledger, agent.uptime, agent.settler.status, agent.auditor.status
+            agent.keeper.ledger, agent.uptime, agent.settler.status, agent.auditor.status
         )
         lines = "\n".join(f"{one.code}: {one.text}" for one in health.problems)
         if health.ready:

@@ -14,6 +14,7 @@ from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Rules, Topology
 from weka_cpuset.engine import Node as NumaNode
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.settle.calm import CALM_S
 from weka_cpuset.settle.in_flight import APPLY_S, InFlight
 from weka_cpuset.settle.settler import Settler
@@ -65,8 +66,8 @@ class Node:
         request.container.linux.cgroups_path = f"/{name}"
         cpus = start(self.handlers, request)
         self.kernel.groups[f"/{name}"] = Enforced(cpus, ZERO, cpus)
-        for one in self.handlers.ledger.holdings():
-            told = self.handlers.ledger.told[one.id]
+        for one in self.handlers.keeper.ledger.holdings():
+            told = self.handlers.keeper.ledger.told[one.id]
             self.kernel.write(one.container.cgroup, told, CpuSet.EMPTY)
         return cpus
 
@@ -75,10 +76,10 @@ class Node:
 async def running() -> AsyncIterator[Node]:
     """Run an agent's inner parts."""
     kernel = Kernel()
-    handlers = Handlers(MACHINE, Rules(), dry_run=False)
-    in_flight = InFlight(handlers)
-    auditor = Auditor(handlers, kernel, in_flight, INTERVAL_S)
-    settler = Settler(handlers, kernel, in_flight)
+    handlers = Handlers(Keeper(MACHINE, Rules(), dry_run=False))
+    in_flight = InFlight(handlers.keeper)
+    auditor = Auditor(handlers.keeper, kernel, in_flight, INTERVAL_S)
+    settler = Settler(handlers.keeper, kernel, in_flight)
     settler.on_settled = auditor.note_settled
     tasks = [asyncio.create_task(auditor.run()), asyncio.create_task(settler.run())]
     try:
@@ -133,7 +134,7 @@ async def test_update_that_the_runtime_still_applies_is_no_finding() -> None:
         assert node.auditor.status.differences == 0
         await asyncio.sleep(APPLY_S * 2 + CALM_S)
         assert node.auditor.status.differences == 1
-        assert node.kernel.groups["/web"].cpus == ALL - node.handlers.ledger.cpus_of("owner")
+        assert node.kernel.groups["/web"].cpus == ALL - node.handlers.keeper.ledger.cpus_of("owner")
 
 
 @pytest.mark.asyncio

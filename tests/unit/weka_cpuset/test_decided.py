@@ -8,6 +8,7 @@ from tests.requests import EIGHT, create, start, stop
 from weka_cpuset.decided import REBUILT, Decided
 from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Rules, Settle, Topology
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 
 
 @pytest.fixture
@@ -19,8 +20,8 @@ def told() -> list[Decided]:
 @pytest.fixture
 def handlers(told: list[Decided]) -> Handlers:
     """Handlers of a machine with eight cpus that tell of their decisions."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
-    handlers.on_decided = told.append
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers.keeper.on_decided = told.append
     return handlers
 
 
@@ -101,7 +102,7 @@ def test_second_end_of_a_container_is_no_news(handlers: Handlers, told: list[Dec
 
 
 def test_other_cpus_of_the_machine_are_told(handlers: Handlers, told: list[Decided]) -> None:
-    handlers.rehome(Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(6)]))
+    handlers.keeper.rehome(Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(6)]))
     (one,) = told
     assert ("Hotplug", REBUILT) == (one.event, one.outcome)
     assert (EIGHT.online, CpuSet.of(range(6))) == (one.before, one.after)
@@ -114,11 +115,11 @@ def test_container_that_waited_for_cpus_of_its_own_is_told_as_placed(
     requests = {name: create(name, 3000) for name in ("a", "b")}
     for request in requests.values():
         start(handlers, request)
-    handlers.rehome(Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(4)]))
-    (waiting,) = handlers.ledger.unplaced
+    handlers.keeper.rehome(Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(4)]))
+    (waiting,) = handlers.keeper.ledger.unplaced
     assert waiting in str(told[-1].notices[0])
     (other,) = requests.keys() - {waiting}
     stop(handlers, requests[other])
-    handlers.take_due_updates(Settle(calm=True))
+    handlers.keeper.take_due_updates(Settle(calm=True))
     assert (waiting, "placed", "integer") == (told[-1].id, told[-1].outcome, told[-1].kind)
     assert 3 == len(told[-1].after)

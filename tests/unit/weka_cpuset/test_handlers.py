@@ -14,6 +14,7 @@ from nri import Event, messages, services
 from tests.requests import EIGHT, cpus_of, create, pod_of, start, stop
 from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
 from weka_cpuset.handlers import EVENTS, Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.logs import Fields
 
 BLOCKING = ("open", "socket.", "os.", "subprocess.", "shutil.", "time.sleep", "fcntl.", "mmap.")
@@ -23,7 +24,7 @@ BLOCKING = ("open", "socket.", "os.", "subprocess.", "shutil.", "time.sleep", "f
 @pytest.fixture
 def handlers() -> Handlers:
     """Handlers of a machine with eight cpus."""
-    return Handlers(EIGHT, Rules(), dry_run=False)
+    return Handlers(Keeper(EIGHT, Rules(), dry_run=False))
 
 
 def test_mask_is_explicit_and_old_runtimes_know_every_bit(handlers: Handlers) -> None:
@@ -58,21 +59,21 @@ def test_stop_gives_the_cpus_back_in_its_reply(handlers: Handlers) -> None:
 def test_refusal_is_raised_and_changes_nothing(handlers: Handlers) -> None:
     """A container that cannot be placed is refused in words; the ledger stays."""
     start(handlers, create("shared", 100))
-    before = handlers.ledger
+    before = handlers.keeper.ledger
     with pytest.raises(nri.Refusal) as caught:
         handlers.create_container(create("greedy", 9000))
     assert str(caught.value)
-    assert before is handlers.ledger
+    assert before is handlers.keeper.ledger
 
 
 @pytest.mark.parametrize("value", ["", "x", "0-4000000000", "99", "3-1", "0,,1"])
 def test_wrong_annotation_is_refused_in_words(handlers: Handlers, value: str) -> None:
     """Each wrong cpu list is refused with a message; nothing changes."""
-    before = handlers.ledger
+    before = handlers.keeper.ledger
     with pytest.raises(nri.Refusal) as caught:
         handlers.create_container(create("wrong", 100, {"weka.io/cores-ids": value}))
     assert len(str(caught.value)) > 20
-    assert before is handlers.ledger
+    assert before is handlers.keeper.ledger
 
 
 def test_resize_reply_always_has_the_own_cpuset(handlers: Handlers) -> None:
@@ -105,7 +106,7 @@ def test_update_adopts_who_runs_and_not_who_has_ended(handlers: Handlers) -> Non
             messages.UpdateContainerRequest(pod=request.pod, container=request.container)
         )
         assert [one.container_id for one in reply.update] == ["integer"]
-        assert (handlers.ledger.holding("integer") is not None) is adopted
+        assert (handlers.keeper.ledger.holding("integer") is not None) is adopted
 
 
 def test_synchronize_corrects_what_is_wrong_and_nothing_else(handlers: Handlers) -> None:
@@ -122,12 +123,12 @@ def test_synchronize_corrects_what_is_wrong_and_nothing_else(handlers: Handlers)
     assert {"shared": "2-7"} == {
         update.container_id: update.linux.resources.cpu.cpus for update in updates
     }
-    assert handlers.ledger.holding("ended") is None
+    assert handlers.keeper.ledger.holding("ended") is None
 
 
 def test_dry_run_refuses_and_changes_nothing() -> None:
     """In a dry run the replies are empty and no refusal is raised."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=True)
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=True))
     for request in (create("shared", 100), create("integer", 2000), create("greedy", 9000)):
         assert handlers.create_container(request) == messages.CreateContainerResponse()
     assert not stop(handlers, create("integer", 2000)).update
@@ -142,16 +143,16 @@ def test_events_about_nothing_known_are_no_error(handlers: Handlers, event: Even
     handlers.stop_container(messages.StopContainerRequest())
     handlers.update_container(messages.UpdateContainerRequest())
     handlers.synchronize([messages.PodSandbox()] * 2, [messages.Container(id="twice")] * 2)
-    handlers.ledger.check()
+    handlers.keeper.ledger.check()
 
 
 def test_until_a_report_is_answered_containers_have_what_the_ledger_before_it_says() -> None:
     """Settling keeps others off the cpus that those may still be on."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
     request = create("shared", 100)
     start(handlers, request)
-    before, told = handlers.ledger, []
-    handlers.on_told = lambda ids, until_then: told.append((list(ids), until_then))
+    before, told = handlers.keeper.ledger, []
+    handlers.keeper.on_told = lambda ids, until_then: told.append((list(ids), until_then))
     request.container.state = messages.ContainerState.CONTAINER_RUNNING
     request.container.linux.resources.cpu.cpus = "0-1"
     updates = handlers.synchronize([request.pod], [request.container])
@@ -161,19 +162,19 @@ def test_until_a_report_is_answered_containers_have_what_the_ledger_before_it_sa
 
 def test_dry_run_doubts_nobody_after_a_restart() -> None:
     """Nobody reads the kernel in a dry run, so what is on record is all that is known."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=True)
-    handlers.reads_kernel = True
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=True))
+    handlers.keeper.reads_kernel = True
     running = create("shared", 100)
     running.container.state = messages.ContainerState.CONTAINER_RUNNING
     assert not handlers.synchronize([running.pod], [running.container])
-    assert handlers.ledger.doubts == {}
-    assert not handlers.unread
+    assert handlers.keeper.ledger.doubts == {}
+    assert not handlers.keeper.unread
 
 
 def test_new_topology_is_used_from_the_next_report_on(handlers: Handlers) -> None:
     """After a reconnect the ledger is built on the machine as it is now."""
     four = Topology.build([Cpu(cpu, cpu, 0, 0, 0) for cpu in range(4)])
-    handlers.use_topology(four)
+    handlers.keeper.use_topology(four)
     handlers.synchronize([], [])
     assert CpuSet.of(range(4)) == start(handlers, create("shared", 100))
 
@@ -295,24 +296,24 @@ def test_forced_deletion_and_creation_at_once_succeeds(handlers: Handlers) -> No
 
     with pytest.raises(nri.Refusal):
         handlers.create_container(new[0])
-    handlers.is_dead = is_dead
+    handlers.keeper.is_dead = is_dead
     cpus = [start(handlers, one) for one in new]
     assert cpus[0].isdisjoint(cpus[1])
     assert sorted(asked) == ["/old-0", "/old-1"]
-    handlers.ledger.check()
+    handlers.keeper.ledger.check()
     for one in old:
         assert not stop(handlers, one).update
-    assert len(handlers.ledger) == 2
+    assert len(handlers.keeper.ledger) == 2
 
 
 def test_living_and_starting_holders_keep_their_cpus(handlers: Handlers) -> None:
     """One with a process is not released, nor one that has not started and cannot have any."""
     start(handlers, create("living", 4000))
     handlers.create_container(create("starting", 4000))
-    handlers.is_dead = lambda path: path == "/starting"
+    handlers.keeper.is_dead = lambda path: path == "/starting"
     with pytest.raises(nri.Refusal):
         handlers.create_container(create("new", 4000))
-    assert len(handlers.ledger) == 2
+    assert len(handlers.keeper.ledger) == 2
 
 
 def test_app_container_owns_cpus_though_the_end_of_its_init_container_is_told_late(
@@ -328,10 +329,10 @@ def test_app_container_owns_cpus_though_the_end_of_its_init_container_is_told_la
         one.container.name = one.container.id
         one.container.linux.cgroups_path = f"/{one.container.id}"
     start(handlers, init)
-    handlers.is_dead = lambda path: path == "/init"
+    handlers.keeper.is_dead = lambda path: path == "/init"
     assert len(start(handlers, app)) == 2
-    assert handlers.ledger.exclusive.keys() == {"app"}
-    handlers.ledger.check()
+    assert handlers.keeper.ledger.exclusive.keys() == {"app"}
+    handlers.keeper.ledger.check()
 
 
 def test_slow_answer_is_warned_of_with_its_cause(

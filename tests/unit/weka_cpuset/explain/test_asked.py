@@ -45,7 +45,7 @@ async def test_the_agents_ledger_and_journal_come_as_they_are(tmp_path: Path) ->
     address = Address(path=str(path))
     async with serving(server_of(agent, address, {}), path):
         view: View = await asyncio.to_thread(ask_agent, address)
-    assert view.ledger == agent.handlers.ledger
+    assert view.ledger == agent.keeper.ledger
     shown = container_report(view, "own")
     assert shown.chosen is not None
     assert shown.chosen.then

@@ -159,10 +159,10 @@ def test_agent_without_an_account_says_so_and_goes_on(
     """In one line; and what it decides is told as it was before."""
     caplog.set_level(logging.INFO)
     agent = agent_of(EIGHT)
-    before = agent.handlers.on_decided
+    before = agent.keeper.on_decided
     assert telling_of(agent, {}, tmp_path) is None
     assert ["No Kubernetes Events: the agent does not run in a pod of a cluster"] == caplog.messages
-    assert before == agent.handlers.on_decided
+    assert before == agent.keeper.on_decided
 
 
 def test_dry_run_tells_no_pod_what_has_not_happened(

@@ -7,6 +7,7 @@ import pytest
 from tests.requests import EIGHT
 from weka_cpuset.engine import Rules
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.settle.calm import BURST_LATEST_S, CALM_S, Calm
 from weka_cpuset.settle.in_flight import APPLY_S, InFlight
 
@@ -15,9 +16,9 @@ from weka_cpuset.settle.in_flight import APPLY_S, InFlight
 @pytest.mark.looptime
 async def test_burst_is_over_some_time_after_its_last_creation() -> None:
     """Each creation puts the end off; at the end somebody is told."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
     calls: list[None] = []
-    calm = Calm(InFlight(handlers), lambda: calls.append(None))
+    calm = Calm(InFlight(handlers.keeper), lambda: calls.append(None))
     assert calm.may_grow
     for _ in range(3):
         calm.note_burst()
@@ -33,8 +34,8 @@ async def test_burst_is_over_some_time_after_its_last_creation() -> None:
 @pytest.mark.looptime
 async def test_shared_containers_grow_in_a_burst_that_does_not_end() -> None:
     """They wait some seconds at most."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
-    calm = Calm(InFlight(handlers), lambda: None)
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    calm = Calm(InFlight(handlers.keeper), lambda: None)
     for _ in range(int(BURST_LATEST_S / CALM_S * 2) + 2):
         calm.note_burst()
         await asyncio.sleep(CALM_S / 2)
@@ -47,11 +48,11 @@ async def test_shared_containers_grow_in_a_burst_that_does_not_end() -> None:
 @pytest.mark.looptime
 async def test_burst_lasts_while_the_runtime_applies_the_last_reply() -> None:
     """The next creation cannot come before."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
-    in_flight = InFlight(handlers)
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    in_flight = InFlight(handlers.keeper)
     calm = Calm(in_flight, lambda: None)
     calm.note_burst()
-    in_flight.note_told(["web"], handlers.ledger)
+    in_flight.note_told(["web"], handlers.keeper.ledger)
     await asyncio.sleep(APPLY_S)
     assert not calm.is_calm
     await asyncio.sleep(CALM_S)

@@ -7,6 +7,7 @@ import pytest
 from tests.requests import EIGHT, create, start
 from weka_cpuset.engine import Rules
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.settle.in_flight import APPLY_EACH_S, APPLY_S, InFlight
 
 
@@ -14,8 +15,8 @@ from weka_cpuset.settle.in_flight import APPLY_EACH_S, APPLY_S, InFlight
 @pytest.mark.looptime
 async def test_reply_is_in_flight_until_the_next_request() -> None:
     """The runtime asks one thing at a time: with the next request the last reply is applied."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
-    in_flight = InFlight(handlers)
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    in_flight = InFlight(handlers.keeper)
     start(handlers, create("web", 100))
     handlers.create_container(create("owner", 2000))
     assert in_flight.has("web")
@@ -29,9 +30,9 @@ async def test_reply_is_in_flight_until_the_next_request() -> None:
 @pytest.mark.looptime
 async def test_runtime_that_asks_nothing_has_applied_a_reply_after_its_deadline() -> None:
     """A node on which nothing happens is not taken for one that is still at work."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
-    in_flight = InFlight(handlers)
-    in_flight.note_told(["web"], handlers.ledger)
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    in_flight = InFlight(handlers.keeper)
+    in_flight.note_told(["web"], handlers.keeper.ledger)
     loop = asyncio.get_running_loop()
     assert in_flight.until_s > loop.time() + APPLY_S
     await asyncio.sleep(APPLY_S + APPLY_EACH_S)
@@ -43,8 +44,8 @@ async def test_runtime_that_asks_nothing_has_applied_a_reply_after_its_deadline(
 @pytest.mark.looptime
 async def test_update_that_the_runtime_was_asked_for_is_in_flight_until_its_answer() -> None:
     """It waits for events that are under way, which does not mean that it is done."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
-    in_flight = InFlight(handlers)
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    in_flight = InFlight(handlers.keeper)
     in_flight.note_asked(["web"])
     start(handlers, create("owner", 2000))
     await asyncio.sleep(10 * APPLY_S)

@@ -9,6 +9,7 @@ from tests.requests import EIGHT
 from tests.unit.weka_cpuset.settle.test_settler import Kernel, shared
 from weka_cpuset.engine import Rules
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.settle.starting import START_S, Starting
 
 
@@ -16,8 +17,8 @@ from weka_cpuset.settle.starting import START_S, Starting
 @pytest.mark.looptime
 async def test_nobody_waits_for_ever_for_a_container_whose_start_has_failed() -> None:
     """It is waited for as long as a start takes."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
-    starting = Starting(handlers, Kernel())
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    starting = Starting(handlers.keeper, Kernel())
     assert not starting.is_awaited
     handlers.create_container(shared("web"))
     assert starting.stalled() == frozenset()
@@ -31,8 +32,8 @@ async def test_nobody_waits_for_ever_for_a_container_whose_start_has_failed() ->
 @pytest.mark.looptime
 async def test_container_that_has_a_cgroup_is_about_to_start_however_long_it_takes() -> None:
     """It has the cpus of the runtime's record already."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
-    starting = Starting(handlers, Kernel(enforced={"/kubepods/web": EIGHT.online}))
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    starting = Starting(handlers.keeper, Kernel(enforced={"/kubepods/web": EIGHT.online}))
     request = shared("web")
     handlers.create_container(request)
     starting.stalled()

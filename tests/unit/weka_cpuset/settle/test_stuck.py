@@ -5,6 +5,7 @@ import dataclasses
 from tests.requests import EIGHT, create, start
 from weka_cpuset.engine import CORES_ANNOTATION, CpuSet, CpusetUpdate, Ledger, Rules, Step
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.settle.stuck import Stuck
 
 ALL = EIGHT.online
@@ -12,11 +13,11 @@ ALL = EIGHT.online
 
 def node() -> tuple[Ledger, CpuSet]:
     """Return a ledger with two shared containers and an owner, and the owner's cpus."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
     start(handlers, create("web", 100))
     start(handlers, create("log", 100))
     owned = start(handlers, create("owner", 2000))
-    return handlers.ledger, owned
+    return handlers.keeper.ledger, owned
 
 
 def update(one: str, cpus: CpuSet) -> CpusetUpdate:
@@ -69,11 +70,11 @@ def test_annotated_container_leaves_cpus_although_its_memory_nodes_are_in_doubt(
 
 def test_annotated_container_does_not_wait_for_another_one() -> None:
     """Annotated containers may overlap each other."""
-    handlers = Handlers(EIGHT, Rules(), dry_run=False)
+    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
     start(handlers, create("web", 100))
     for name in ("one", "two"):
         start(handlers, create(name, 100, {CORES_ANNOTATION: "2-3"}))
-    after = handlers.ledger
+    after = handlers.keeper.ledger
     before = dataclasses.replace(after, told={**after.told, "two": CpuSet.of([5])})
     stuck = Stuck(before, after)
     stuck.add("one")

@@ -12,6 +12,7 @@ from tests.unit.weka_cpuset.settle.test_settler import ALL, Kernel, remove, shar
 from weka_cpuset.enforced import Enforced
 from weka_cpuset.engine import CORES_ANNOTATION, CpuSet, Rules
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.settings import Way
 from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.settler import QUIET_S, Settler
@@ -42,8 +43,10 @@ class Node:
 
     def __init__(self, way: Way = Way.AUTO, *, dry_run: bool = False) -> None:
         self.files = Files()
-        self.handlers = Handlers(EIGHT, Rules(), dry_run=dry_run)
-        self.settler = Settler(self.handlers, self.files, InFlight(self.handlers), way)
+        self.handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=dry_run))
+        self.settler = Settler(
+            self.handlers.keeper, self.files, InFlight(self.handlers.keeper), way
+        )
         self.web = shared("web")
         self.handlers.create_container(self.web)
         self.owned = start(self.handlers, create("owner", 2000))
@@ -220,8 +223,8 @@ async def test_owner_that_is_moved_while_it_starts_is_not_ahead_of_those_it_disp
 
     Nor does it start on fewer cpus than it asks for.
     """
-    files, handlers = Files(), Handlers(EIGHT, Rules(), dry_run=False)
-    Settler(handlers, files, InFlight(handlers))
+    files, handlers = Files(), Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    Settler(handlers.keeper, files, InFlight(handlers.keeper))
     start(handlers, shared("web"))
     owner = create("owner", 2000)
     owner.container.linux.cgroups_path = "/kubepods/owner"
@@ -230,7 +233,7 @@ async def test_owner_that_is_moved_while_it_starts_is_not_ahead_of_those_it_disp
     start(handlers, named)
     files.enforced["/kubepods/owner"] = had
     await asyncio.sleep(1.5 * LOOK_S)
-    assert handlers.ledger.told["owner"] != had
+    assert handlers.keeper.ledger.told["owner"] != had
     assert files.written == []
 
 
@@ -238,8 +241,8 @@ async def test_owner_that_is_moved_while_it_starts_is_not_ahead_of_those_it_disp
 @pytest.mark.looptime
 async def test_container_that_starts_while_the_agent_is_restarted_leaves_an_owners_cpus() -> None:
     """The runtime's report has the record, which may have come too late for the start."""
-    files, handlers = Files(), Handlers(EIGHT, Rules(), dry_run=False)
-    settling = asyncio.create_task(Settler(handlers, files, InFlight(handlers)).run())
+    files, handlers = Files(), Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    settling = asyncio.create_task(Settler(handlers.keeper, files, InFlight(handlers.keeper)).run())
     await asyncio.sleep(0)
     web, owner = shared("web"), create("owner", 2000)
     web.container.state = messages.ContainerState.CONTAINER_CREATED

@@ -9,6 +9,7 @@ from tests.requests import EIGHT, create, start
 from tests.unit.weka_cpuset.settle.test_settler import ALL, Kernel, remove, shared
 from weka_cpuset.engine import CpuSet, Rules, Settle
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.writer import Writer
 
@@ -27,20 +28,20 @@ class Node:
 
     def __init__(self, *names: str) -> None:
         self.kernel = OneFails()
-        self.handlers = Handlers(EIGHT, Rules(), dry_run=False)
-        self.in_flight = InFlight(self.handlers)
-        self.writer = Writer(self.handlers, self.kernel, self.in_flight)
+        self.handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+        self.in_flight = InFlight(self.handlers.keeper)
+        self.writer = Writer(self.handlers.keeper, self.kernel, self.in_flight)
         for name in names:
             start(self.handlers, shared(name))
-        self.without_owner = self.handlers.ledger
+        self.without_owner = self.handlers.keeper.ledger
         self.owner = create("owner", 2000)
         self.owner.container.linux.cgroups_path = "/kubepods/owner"
         self.owned = start(self.handlers, self.owner)
 
     def settle(self) -> Iterator[list[str]]:
         """Write what is due; yield who was told, who waits, and who failed."""
-        before = self.handlers.ledger
-        written = self.writer.write(self.handlers.take_due_updates(Settle()), before)
+        before = self.handlers.keeper.ledger
+        written = self.writer.write(self.handlers.keeper.take_due_updates(Settle()), before)
         yield written.told
         yield written.waiting
         yield list(written.failed)
@@ -56,7 +57,7 @@ async def test_container_is_not_written_while_the_runtime_is_about_to_give_it_a_
     node.kernel.enforced["/kubepods/web"] = ALL
     told, waiting, failed = node.settle()
     assert (told, waiting, failed) == (["log"], ["web"], [])
-    assert node.handlers.ledger.told["web"] == rest
+    assert node.handlers.keeper.ledger.told["web"] == rest
     node.kernel.enforced["/kubepods/web"] = rest
     told, waiting, failed = node.settle()
     assert (told, waiting, failed) == (["web"], [], [])
@@ -68,12 +69,12 @@ async def test_owner_waits_until_a_reply_has_taken_others_off_its_cpus() -> None
     """What a reply tells is not done yet; it is seen in the kernel when it is."""
     node = Node("web")
     lacking = CpuSet.of([max(node.owned)])
-    node.handlers.found({"owner": lacking})
+    node.handlers.keeper.found({"owner": lacking})
     node.in_flight.note_told(["web"], node.without_owner)
     node.kernel.enforced["/kubepods/web"] = ALL
     told, waiting, _ = node.settle()
     assert (told, waiting) == ([], ["owner"])
-    assert node.handlers.ledger.told["owner"] == lacking
+    assert node.handlers.keeper.ledger.told["owner"] == lacking
     node.kernel.enforced["/kubepods/web"] = ALL - node.owned
     told, waiting, _ = node.settle()
     assert (told, waiting) == (["owner"], [])
@@ -87,7 +88,7 @@ async def test_one_cgroup_that_cannot_be_written_harms_nobody_else() -> None:
     remove(node.handlers, node.owner)
     told, _, failed = node.settle()
     assert (sorted(told), failed) == (["log", "web"], ["bad"])
-    ledger = node.handlers.ledger
+    ledger = node.handlers.keeper.ledger
     assert ledger.doubts.keys() == {"bad"}
     assert {ledger.told["web"], ledger.told["log"]} == {ALL}
 
@@ -97,11 +98,11 @@ async def test_owner_is_not_let_in_beside_a_container_that_could_not_be_written(
     """It is not tried at all, and nothing becomes uncertain of it."""
     node = Node("bad", "web")
     lacking = CpuSet.of([max(node.owned)])
-    node.handlers.found({"bad": ALL, "owner": lacking})
+    node.handlers.keeper.found({"bad": ALL, "owner": lacking})
     told, _, failed = node.settle()
     assert (told, failed) == ([], ["bad", "owner"])
     assert node.kernel.attempts == ["/kubepods/bad"]
-    ledger = node.handlers.ledger
+    ledger = node.handlers.keeper.ledger
     assert ledger.told["owner"] == lacking
     assert ledger.doubts.keys() == {"bad"}
 
@@ -115,8 +116,8 @@ async def test_after_a_failed_write_it_is_known_what_the_container_has(has: CpuS
     node.kernel.enforced["/kubepods/bad"] = has
     _, _, failed = node.settle()
     assert failed == ["bad"]
-    assert node.handlers.ledger.told["bad"] == (has or ALL)
-    assert node.handlers.ledger.doubts == {}
+    assert node.handlers.keeper.ledger.told["bad"] == (has or ALL)
+    assert node.handlers.keeper.ledger.doubts == {}
 
 
 @pytest.mark.asyncio
@@ -128,7 +129,7 @@ async def test_nobody_gets_cpus_that_an_owner_could_not_leave_yet(why: str) -> N
     has = CpuSet.of([max(node.owned)]) | left
     rest = ALL - node.owned - left
     stays = rest if why == "in flight" else ALL
-    node.handlers.found({"owner": has, "log": rest, "bad": stays})
+    node.handlers.keeper.found({"owner": has, "log": rest, "bad": stays})
     if why == "in flight":
         node.in_flight.note_told(["bad"], node.without_owner)
         node.kernel.enforced["/kubepods/bad"] = ALL
@@ -150,7 +151,7 @@ async def test_nobody_grows_into_an_owner_whose_resize_may_not_have_been_answere
             pod=node.owner.pod, container=node.owner.container, linux_resources=smaller
         )
     )
-    assert "owner" in node.handlers.ledger.shared
+    assert "owner" in node.handlers.keeper.ledger.shared
     node.kernel.enforced["/kubepods/owner"] = node.owned
     told, waiting, _ = node.settle()
     assert told == []

@@ -101,7 +101,7 @@ def test_cpu_shows_its_owner_and_why(node: Node) -> None:
 
 
 def test_cpu_of_the_pool_shows_who_may_run_on_it(node: Node) -> None:
-    free = node.agent.handlers.ledger.pool.lowest
+    free = node.agent.keeper.ledger.pool.lowest
     shown = node.run("status", "--cpu", str(free))
     assert "in the pool (1 containers" in shown.output
     assert "default/shared/main" in shown.output

@@ -55,7 +55,7 @@ def test_each_container_is_there_with_class_cpus_and_reason(agent: Agent) -> Non
     own, named, shared = (container(agent, name) for name in ("own", "named", "shared"))
     assert ["integer", "annotated", "shared"] == [own.kind, named.kind, shared.kind]
     assert ("default", "own", "main", "running") == (own.namespace, own.pod, own.name, own.phase)
-    ledger = agent.handlers.ledger
+    ledger = agent.keeper.ledger
     assert [own.cpus, named.cpus, shared.cpus] == [
         str(ledger.cpus_of(one)) for one in ("own", "named", "shared")
     ]
@@ -67,7 +67,7 @@ def test_cpus_are_told_by_use(agent: Agent) -> None:
     start(agent.handlers, create("own", 2000))
     start(agent.handlers, create("named", 100, {CORES_ANNOTATION: "6-7"}))
     cpus = status_of(agent).cpus
-    ledger = agent.handlers.ledger
+    ledger = agent.keeper.ledger
     assert "0-7" == cpus.online
     assert "6-7" == cpus.annotated
     assert str(ledger.cpus_of("own")) == cpus.integer
@@ -80,7 +80,7 @@ def test_container_that_waits_for_an_update_is_due(agent: Agent) -> None:
     owner = create("own", 2000)
     start(agent.handlers, owner)
     assert not container(agent, "shared").due
-    agent.handlers.growth_per_reply = 0
+    agent.keeper.growth_per_reply = 0
     stop(agent.handlers, owner)
     assert container(agent, "shared").due
 
@@ -161,7 +161,7 @@ def test_machine_is_made_anew_only_with_other_cpus(agent: Agent) -> None:
     async def take() -> list[Snapshot]:
         maker = Snapshots(agent, "node-1")
         found = [await maker.latest(), await maker.latest()]
-        agent.handlers.rehome(Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(6)]))
+        agent.keeper.rehome(Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(6)]))
         return [*found, await maker.latest()]
 
     one, same, other = (each.status.machine for each in asyncio.run(take()))

@@ -81,7 +81,7 @@ async def test_changes_tell_what_is_new_and_what_is_gone() -> None:
     assert event.number == change.number > first.number
     assert (["new"], ("old",)) == ([one.id for one in change.containers], change.gone)
     assert ["placed", "released"] == [one.outcome for one in change.decisions]
-    assert str(agent.handlers.ledger.pool) == change.cpus.pool
+    assert str(agent.keeper.ledger.pool) == change.cpus.pool
     await stream.aclose()
 
 
@@ -100,7 +100,7 @@ async def test_other_cpus_of_the_machine_bring_the_whole_status() -> None:
     agent = agent_of(EIGHT)
     stream = shown(agent).follow()
     await told(stream)
-    agent.handlers.rehome(Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(6)]))
+    agent.keeper.rehome(Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(6)]))
     assert "0-5" == (await told(stream)).status().cpus.online
     await stream.aclose()
 
