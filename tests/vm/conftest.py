@@ -38,14 +38,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Names the marker of the tests that `make test` has."""
+    """Names the markers: what `make test` has, and what comes last."""
     config.addinivalue_line("markers", "quick: part of the short profile of the vm tier")
+    config.addinivalue_line("markers", "costs_node: the node that tests share is of no use after it")
     config.stash[SEEN] = []
     config.stash[EVIDENCE] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives each test the time that emulation takes; the first one may build the image, too."""
+    """Gives each test the time that emulation takes; the first one may build the image, too.
+
+    Those that cost the shared node come last: to start another one takes ten seconds.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("costs_node") is not None)
     for item in items:
         if HERE in item.path.parents and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import pytest
+
 from nodestress import cri_pb2 as pb
 from nodestress.cri import CriError
 from tests.e2e.kubelet import RunningPod
@@ -59,6 +61,7 @@ def test_agent_killed_under_load(node: VmNode) -> None:
     assert not node.truth.history(pods).broken
 
 
+@pytest.mark.costs_node
 def test_runtime_killed_under_load(node: VmNode) -> None:
     """The agent outlives the runtime, and serves again once that is back."""
     pods = stayers(node)
