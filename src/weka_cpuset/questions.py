@@ -1,7 +1,7 @@
 """Everything the engine can be asked, as values; the ledger changes in no other way.
 
-The keeper of the ledger asks through here and so does a replay, so what the one can ask the other can
-repeat.
+The keeper of the ledger asks through here and so does a replay, so what the one can ask the other
+can repeat.
 """
 
 from collections.abc import Mapping, Sequence

@@ -40,11 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Names the markers: what `make test` has, and what comes last."""
     config.addinivalue_line("markers", "quick: part of the short profile of the vm tier")
-    config.addinivalue_line("markers", "costs_node: the node that tests share is of no use after it")
+    config.addinivalue_line("markers", "costs_node: the shared node is of no use after it")
     config.stash[SEEN] = []
     config.stash[EVIDENCE] = []
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest brings tests of the same containerd together
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Gives each test the time that emulation takes; the first one may build the image, too.
 

@@ -332,7 +332,7 @@ async def test_defect_in_a_pass_does_not_end_the_agent(
     settler = settler_of(handlers, kernel)
     settling = asyncio.create_task(settler.run())
     with monkeypatch.context() as broken:
-        broken.setattr(handlers, "take_due_updates", None)
+        broken.setattr(handlers.keeper, "take_due_updates", None)
         settler.wake()
         await asyncio.sleep(1)
     assert "Settling failed" in caplog.text
