@@ -1,11 +1,22 @@
 """Requests of a runtime as tests send them to handlers."""
 
 from nri import Event, messages
-from weka_cpuset.engine import Cpu, CpuSet, Topology
+from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
 from weka_cpuset.handlers import Handlers
+from weka_cpuset.keeper import Keeper
 
 EIGHT = Topology.build([Cpu(cpu, cpu // 2, 0, 0, 0) for cpu in range(8)])
 """A machine with eight cpus in four cores."""
+
+
+def keeper_of(topology: Topology = EIGHT, *, dry_run: bool = False) -> Keeper:
+    """Return the keeper of a machine's ledger, by the usual rules."""
+    return Keeper(topology, Rules(), dry_run=dry_run)
+
+
+def handlers_of(topology: Topology = EIGHT, *, dry_run: bool = False) -> Handlers:
+    """Return handlers on a machine, by the usual rules."""
+    return Handlers(keeper_of(topology, dry_run=dry_run))
 
 
 def pod_of(name: str, annotations: dict[str, str], *, guaranteed: bool) -> messages.PodSandbox:

@@ -177,7 +177,8 @@ class Keeper:
             subject: The id of the container, or of the pod, that it is about.
 
         Returns:
-            The decision. With a refusal in it nothing has changed.
+            The decision. With a refusal in it the ledger is as it was, but for containers that
+            were found to have no process.
         """
         started_ns = time.perf_counter_ns()
         self.on_request()

@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from nri import messages
-from tests.requests import create, start
+from tests.requests import create, handlers_of, start
 from weka_cpuset.audit import LINES, SLICE, Auditor
 from weka_cpuset.enforced import Enforced
-from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Rules, Topology
+from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Topology
 from weka_cpuset.engine import Node as NumaNode
 from weka_cpuset.handlers import Handlers
-from weka_cpuset.keeper import Keeper
 from weka_cpuset.settle.calm import CALM_S
 from weka_cpuset.settle.in_flight import APPLY_S, InFlight
 from weka_cpuset.settle.settler import Settler
@@ -76,7 +75,7 @@ class Node:
 async def running() -> AsyncIterator[Node]:
     """Run an agent's inner parts."""
     kernel = Kernel()
-    handlers = Handlers(Keeper(MACHINE, Rules(), dry_run=False))
+    handlers = handlers_of(MACHINE)
     in_flight = InFlight(handlers.keeper)
     auditor = Auditor(handlers.keeper, kernel, in_flight, INTERVAL_S)
     settler = Settler(handlers.keeper, kernel, in_flight)

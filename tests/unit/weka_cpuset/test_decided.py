@@ -4,11 +4,10 @@ import pytest
 
 import nri
 from nri import Event, messages
-from tests.requests import EIGHT, create, start, stop
+from tests.requests import EIGHT, create, handlers_of, start, stop
 from weka_cpuset.decided import REBUILT, Decided
-from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Rules, Settle, Topology
+from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Settle, Topology
 from weka_cpuset.handlers import Handlers
-from weka_cpuset.keeper import Keeper
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def told() -> list[Decided]:
 @pytest.fixture
 def handlers(told: list[Decided]) -> Handlers:
     """Handlers of a machine with eight cpus that tell of their decisions."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     handlers.keeper.on_decided = told.append
     return handlers
 

@@ -11,10 +11,9 @@ import pytest
 
 import nri
 from nri import Event, messages, services
-from tests.requests import EIGHT, cpus_of, create, pod_of, start, stop
-from weka_cpuset.engine import Cpu, CpuSet, Rules, Topology
+from tests.requests import cpus_of, create, handlers_of, pod_of, start, stop
+from weka_cpuset.engine import Cpu, CpuSet, Topology
 from weka_cpuset.handlers import EVENTS, Handlers
-from weka_cpuset.keeper import Keeper
 from weka_cpuset.logs import Fields
 
 BLOCKING = ("open", "socket.", "os.", "subprocess.", "shutil.", "time.sleep", "fcntl.", "mmap.")
@@ -24,7 +23,7 @@ BLOCKING = ("open", "socket.", "os.", "subprocess.", "shutil.", "time.sleep", "f
 @pytest.fixture
 def handlers() -> Handlers:
     """Handlers of a machine with eight cpus."""
-    return Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    return handlers_of()
 
 
 def test_mask_is_explicit_and_old_runtimes_know_every_bit(handlers: Handlers) -> None:
@@ -128,7 +127,7 @@ def test_synchronize_corrects_what_is_wrong_and_nothing_else(handlers: Handlers)
 
 def test_dry_run_refuses_and_changes_nothing() -> None:
     """In a dry run the replies are empty and no refusal is raised."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=True))
+    handlers = handlers_of(dry_run=True)
     for request in (create("shared", 100), create("integer", 2000), create("greedy", 9000)):
         assert handlers.create_container(request) == messages.CreateContainerResponse()
     assert not stop(handlers, create("integer", 2000)).update
@@ -148,7 +147,7 @@ def test_events_about_nothing_known_are_no_error(handlers: Handlers, event: Even
 
 def test_until_a_report_is_answered_containers_have_what_the_ledger_before_it_says() -> None:
     """Settling keeps others off the cpus that those may still be on."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     request = create("shared", 100)
     start(handlers, request)
     before, told = handlers.keeper.ledger, []
@@ -162,7 +161,7 @@ def test_until_a_report_is_answered_containers_have_what_the_ledger_before_it_sa
 
 def test_dry_run_doubts_nobody_after_a_restart() -> None:
     """Nobody reads the kernel in a dry run, so what is on record is all that is known."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=True))
+    handlers = handlers_of(dry_run=True)
     handlers.keeper.reads_kernel = True
     running = create("shared", 100)
     running.container.state = messages.ContainerState.CONTAINER_RUNNING

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from nri import Event
-from tests.requests import EIGHT, create, start
+from tests.requests import create, handlers_of, start
 from weka_cpuset import hotplug
-from weka_cpuset.engine import Cpu, CpuSet, Node, Rules, Settle, Topology
+from weka_cpuset.engine import Cpu, CpuSet, Node, Settle, Topology
 from weka_cpuset.handlers import Handlers
 from weka_cpuset.hotplug import LOOK_S, Hotplug
-from weka_cpuset.keeper import Keeper
 from weka_cpuset.offload import at_once
 from weka_cpuset.sysfs import TopologyUnreadable
 from weka_cpuset.uevents import OpenSocket, no_socket
@@ -68,7 +67,7 @@ def watched(
 @pytest.mark.looptime
 async def test_integer_container_moves_off_a_cpu_that_went_offline() -> None:
     """Its cpu goes away: it gets another one of its own, and the pool leaves that first."""
-    handlers, sysfs = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Sysfs()
+    handlers, sysfs = handlers_of(), Sysfs()
     start(handlers, create("web", 100))
     owned = start(handlers, create("owner", 2000))
     lost = CpuSet.of([owned.lowest])
@@ -90,7 +89,7 @@ async def test_integer_container_moves_off_a_cpu_that_went_offline() -> None:
 async def test_cpu_that_comes_online_joins_the_pool() -> None:
     """Shared containers get the new cpu, and settling is told that there is work."""
     sysfs = Sysfs()
-    handlers = Handlers(Keeper(machine(ALL - CpuSet.of([7])), Rules(), dry_run=False))
+    handlers = handlers_of(machine(ALL - CpuSet.of([7])))
     start(handlers, create("web", 100))
     woken = asyncio.Event()
     handlers.keeper.on_unsettled = woken.set
@@ -106,7 +105,7 @@ async def test_memory_that_is_plugged_in_is_given_to_those_beside_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An annotated container is told its node as soon as that has memory."""
-    handlers, sysfs = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Sysfs()
+    handlers, sysfs = handlers_of(), Sysfs()
     start(handlers, create("named", 100, {"weka.io/cores-ids": "2-3"}))
     with watched(handlers, sysfs):
         sysfs.memory = CpuSet.of([0])
@@ -138,7 +137,7 @@ async def listening(
 @pytest.mark.asyncio
 async def test_kernels_word_is_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two events, one look; events of network devices are none of ours."""
-    handlers, sysfs = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Sysfs()
+    handlers, sysfs = handlers_of(), Sysfs()
     async with listening(handlers, sysfs, monkeypatch) as (kernels, moved):
         sysfs.online = CpuSet.of(range(7))
         kernels.send(b"add@/devices/virtual/net/veth\0SUBSYSTEM=net\0")
@@ -154,7 +153,7 @@ async def test_cpu_that_is_back_at_once_has_every_container_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is online as before, but containers may be without it, or on their parent's cpus."""
-    handlers, sysfs = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Sysfs()
+    handlers, sysfs = handlers_of(), Sysfs()
     async with listening(handlers, sysfs, monkeypatch) as (kernels, woken):
         for word in (b"offline", b"online"):
             kernels.send(word + b"@/devices/system/cpu/cpu7\0SUBSYSTEM=cpu\0")
@@ -167,7 +166,7 @@ async def test_cpu_that_is_back_at_once_has_every_container_read(
 @pytest.mark.looptime
 async def test_whole_topology_is_read_only_after_a_change() -> None:
     """An hour without hotplug costs one small file each second, no more."""
-    handlers, sysfs = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Sysfs()
+    handlers, sysfs = handlers_of(), Sysfs()
     before = handlers.keeper.ledger
     with watched(handlers, sysfs):
         await asyncio.sleep(3600)
@@ -179,7 +178,7 @@ async def test_whole_topology_is_read_only_after_a_change() -> None:
 @pytest.mark.looptime
 async def test_file_that_cannot_be_read_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     """The agent works on with what it knows, and notices when the file is back."""
-    handlers, sysfs = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Sysfs()
+    handlers, sysfs = handlers_of(), Sysfs()
     sysfs.failure = TopologyUnreadable(Path("/sys/x"), "cannot be read")
     with watched(handlers, sysfs):
         await asyncio.sleep(60)
@@ -191,7 +190,7 @@ async def test_file_that_cannot_be_read_is_said_once(caplog: pytest.LogCaptureFi
 
 def test_late_event_of_an_ended_container_is_still_known_after_hotplug() -> None:
     """Hotplug forgets nothing: a late event does not revive a container."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     owner = create("owner", 2000)
     start(handlers, owner)
     handlers.state_change(Event.REMOVE_CONTAINER, owner.pod, owner.container)

@@ -3,10 +3,8 @@
 import pytest
 
 from nri import messages
-from tests.requests import EIGHT, create, start
-from weka_cpuset.engine import Class, Rules
-from weka_cpuset.handlers import Handlers
-from weka_cpuset.keeper import Keeper
+from tests.requests import create, handlers_of, start
+from weka_cpuset.engine import Class
 from weka_cpuset.rivals import FOREIGN_WINDOW_S, FOREIGN_WRITES, REPEAT_S, Rival, Rivals
 
 
@@ -62,7 +60,7 @@ def test_one_lost_update_is_no_rival_but_repeated_writes_are() -> None:
 
 def test_requests_with_cpus_of_others_are_seen(caplog: pytest.LogCaptureFixture) -> None:
     """The handlers show what they are asked with; the agent's rules hold all the same."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     request = create("web", 100)
     request.container.linux.resources.cpu.cpus = "0-1"
     assert len(start(handlers, request)) == 8

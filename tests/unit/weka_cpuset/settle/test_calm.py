@@ -4,10 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.requests import EIGHT
-from weka_cpuset.engine import Rules
-from weka_cpuset.handlers import Handlers
-from weka_cpuset.keeper import Keeper
+from tests.requests import keeper_of
 from weka_cpuset.settle.calm import BURST_LATEST_S, CALM_S, Calm
 from weka_cpuset.settle.in_flight import APPLY_S, InFlight
 
@@ -16,9 +13,9 @@ from weka_cpuset.settle.in_flight import APPLY_S, InFlight
 @pytest.mark.looptime
 async def test_burst_is_over_some_time_after_its_last_creation() -> None:
     """Each creation puts the end off; at the end somebody is told."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    keeper = keeper_of()
     calls: list[None] = []
-    calm = Calm(InFlight(handlers.keeper), lambda: calls.append(None))
+    calm = Calm(InFlight(keeper), lambda: calls.append(None))
     assert calm.may_grow
     for _ in range(3):
         calm.note_burst()
@@ -34,8 +31,8 @@ async def test_burst_is_over_some_time_after_its_last_creation() -> None:
 @pytest.mark.looptime
 async def test_shared_containers_grow_in_a_burst_that_does_not_end() -> None:
     """They wait some seconds at most."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
-    calm = Calm(InFlight(handlers.keeper), lambda: None)
+    keeper = keeper_of()
+    calm = Calm(InFlight(keeper), lambda: None)
     for _ in range(int(BURST_LATEST_S / CALM_S * 2) + 2):
         calm.note_burst()
         await asyncio.sleep(CALM_S / 2)
@@ -48,11 +45,11 @@ async def test_shared_containers_grow_in_a_burst_that_does_not_end() -> None:
 @pytest.mark.looptime
 async def test_burst_lasts_while_the_runtime_applies_the_last_reply() -> None:
     """The next creation cannot come before."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
-    in_flight = InFlight(handlers.keeper)
+    keeper = keeper_of()
+    in_flight = InFlight(keeper)
     calm = Calm(in_flight, lambda: None)
     calm.note_burst()
-    in_flight.note_told(["web"], handlers.keeper.ledger)
+    in_flight.note_told(["web"], keeper.ledger)
     await asyncio.sleep(APPLY_S)
     assert not calm.is_calm
     await asyncio.sleep(CALM_S)

@@ -4,10 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.requests import EIGHT, create, start
-from weka_cpuset.engine import Rules
-from weka_cpuset.handlers import Handlers
-from weka_cpuset.keeper import Keeper
+from tests.requests import create, handlers_of, keeper_of, start
 from weka_cpuset.settle.in_flight import APPLY_EACH_S, APPLY_S, InFlight
 
 
@@ -15,7 +12,7 @@ from weka_cpuset.settle.in_flight import APPLY_EACH_S, APPLY_S, InFlight
 @pytest.mark.looptime
 async def test_reply_is_in_flight_until_the_next_request() -> None:
     """The runtime asks one thing at a time: with the next request the last reply is applied."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     in_flight = InFlight(handlers.keeper)
     start(handlers, create("web", 100))
     handlers.create_container(create("owner", 2000))
@@ -30,9 +27,9 @@ async def test_reply_is_in_flight_until_the_next_request() -> None:
 @pytest.mark.looptime
 async def test_runtime_that_asks_nothing_has_applied_a_reply_after_its_deadline() -> None:
     """A node on which nothing happens is not taken for one that is still at work."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
-    in_flight = InFlight(handlers.keeper)
-    in_flight.note_told(["web"], handlers.keeper.ledger)
+    keeper = keeper_of()
+    in_flight = InFlight(keeper)
+    in_flight.note_told(["web"], keeper.ledger)
     loop = asyncio.get_running_loop()
     assert in_flight.until_s > loop.time() + APPLY_S
     await asyncio.sleep(APPLY_S + APPLY_EACH_S)
@@ -44,7 +41,7 @@ async def test_runtime_that_asks_nothing_has_applied_a_reply_after_its_deadline(
 @pytest.mark.looptime
 async def test_update_that_the_runtime_was_asked_for_is_in_flight_until_its_answer() -> None:
     """It waits for events that are under way, which does not mean that it is done."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     in_flight = InFlight(handlers.keeper)
     in_flight.note_asked(["web"])
     start(handlers, create("owner", 2000))

@@ -9,12 +9,11 @@ import pytest
 
 import nri
 from nri import Event, messages
-from tests.requests import EIGHT, create, start, stop
+from tests.requests import create, handlers_of, start, stop
 from weka_cpuset.audit import Auditor
 from weka_cpuset.enforced import Enforced
-from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Rules, Topology
+from weka_cpuset.engine import CORES_ANNOTATION, Cpu, CpuSet, Topology
 from weka_cpuset.handlers import Handlers
-from weka_cpuset.keeper import Keeper
 from weka_cpuset.settings import Way
 from weka_cpuset.settle.calm import CALM_S
 from weka_cpuset.settle.in_flight import APPLY_S, InFlight
@@ -64,9 +63,9 @@ def shared(name: str) -> messages.CreateContainerRequest:
     return request
 
 
-def settler_of(handlers: Handlers, kernel: Kernel) -> Settler:
+def settler_of(handlers: Handlers, kernel: Kernel, way: Way = Way.AUTO) -> Settler:
     """Return who settles what these handlers leave."""
-    return Settler(handlers.keeper, kernel, InFlight(handlers.keeper))
+    return Settler(handlers.keeper, kernel, InFlight(handlers.keeper), way)
 
 
 def remove(handlers: Handlers, request: messages.CreateContainerRequest) -> None:
@@ -78,7 +77,7 @@ def remove(handlers: Handlers, request: messages.CreateContainerRequest) -> None
 @pytest.mark.looptime
 async def test_update_lost_in_the_start_window_is_written_again() -> None:
     """A container that was updated while it started gets its cpus from the kernel's files."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     settling = asyncio.create_task(settler_of(handlers, kernel).run())
     early = shared("early")
     handlers.create_container(early)
@@ -95,7 +94,7 @@ async def test_update_lost_in_the_start_window_is_written_again() -> None:
 @pytest.mark.looptime
 async def test_container_that_may_be_on_an_owners_cpus_is_written_before_others_grow() -> None:
     """What is urgent goes at once and is short; growth follows after the usual quiet."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     settling = asyncio.create_task(settler_of(handlers, kernel).run())
     start(handlers, shared("web"))
     early = shared("early")
@@ -119,7 +118,7 @@ async def test_owner_of_which_the_ledger_is_not_sure_keeps_its_cpus() -> None:
 
     One of them was told to leave some of its own for a moment, so that the other could go on.
     """
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     for name in ("owner", "other"):
         request = create(name, 2000)
         request.container.linux.cgroups_path = f"/kubepods/{name}"
@@ -138,7 +137,7 @@ async def test_owner_of_which_the_ledger_is_not_sure_keeps_its_cpus() -> None:
 @pytest.mark.looptime
 async def test_container_in_flight_is_not_forgotten_on_a_node_where_nothing_happens() -> None:
     """It is written without another event, once the reply must have been applied."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     in_flight = InFlight(handlers.keeper)
     settling = asyncio.create_task(Settler(handlers.keeper, kernel, in_flight).run())
     start(handlers, shared("web"))
@@ -156,7 +155,7 @@ async def test_container_in_flight_is_not_forgotten_on_a_node_where_nothing_happ
 @pytest.mark.looptime
 async def test_storm_of_releases_costs_one_write_per_container() -> None:
     """Cpus that come free one after the other without replies are given back at once."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     settling = asyncio.create_task(settler_of(handlers, kernel).run())
     start(handlers, shared("web"))
     owners = [create(f"owner-{number}", 1000) for number in range(5)]
@@ -177,7 +176,7 @@ async def test_storm_of_releases_costs_one_write_per_container() -> None:
 async def test_deleting_fifty_pods_at_once_updates_each_shared_container_once() -> None:
     """No pod waits for the growth of others: no reply carries it, and one pass writes it."""
     machine = Topology.build([Cpu(cpu, cpu, 0, 0, 0) for cpu in range(64)])
-    handlers, kernel = Handlers(Keeper(machine, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(machine), Kernel()
     settling = asyncio.create_task(settler_of(handlers, kernel).run())
     names = [f"web-{number}" for number in range(100)]
     for name in names:
@@ -198,7 +197,7 @@ async def test_deleting_fifty_pods_at_once_updates_each_shared_container_once() 
 @pytest.mark.looptime
 async def test_endless_storm_cannot_put_settling_off_for_ever() -> None:
     """Where events never pause, a pass begins a second after the first cause."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     settler = settler_of(handlers, kernel)
     settling = asyncio.create_task(settler.run())
     start(handlers, shared("web"))
@@ -219,7 +218,7 @@ async def test_endless_storm_cannot_put_settling_off_for_ever() -> None:
 )
 async def test_what_cannot_be_written_goes_with_the_next_reply(failure: Exception) -> None:
     """A read-only cgroup tree loses nothing: the next reply carries the rest, and no loop spins."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel(failure=failure)
+    handlers, kernel = handlers_of(), Kernel(failure=failure)
     settling = asyncio.create_task(settler_of(handlers, kernel).run())
     start(handlers, shared("web"))
     for name in ("first", "second"):
@@ -237,7 +236,7 @@ async def test_what_cannot_be_written_goes_with_the_next_reply(failure: Exceptio
 @pytest.mark.looptime
 async def test_dry_run_writes_nothing() -> None:
     """In a dry run the cgroups are left alone."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=True)), Kernel()
+    handlers, kernel = handlers_of(dry_run=True), Kernel()
     settling = asyncio.create_task(settler_of(handlers, kernel).run())
     start_requests = [shared("web"), create("owner", 1000)]
     for request in start_requests:
@@ -253,7 +252,7 @@ async def test_dry_run_writes_nothing() -> None:
 @pytest.mark.looptime
 async def test_after_a_restart_the_kernel_is_compared_with_the_record() -> None:
     """A container whose kernel cpuset is not the one on record is written again, no other."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     enforced = {
         "/kubepods/owner": CpuSet.of([0, 1]),
         "/kubepods/wrong": ALL,
@@ -282,7 +281,7 @@ async def test_after_a_restart_the_kernel_is_compared_with_the_record() -> None:
 @pytest.mark.looptime
 async def test_failed_write_stops_the_pass() -> None:
     """When a container cannot leave its cpus, nobody is let in on them."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     settling = asyncio.create_task(settler_of(handlers, kernel).run())
     for name in ("a", "b", "c"):
         start(handlers, shared(name))
@@ -298,7 +297,7 @@ async def test_failed_write_stops_the_pass() -> None:
 @pytest.mark.looptime
 async def test_creation_that_failed_after_the_reply_leaves_nothing_wrong() -> None:
     """A move that the runtime threw away is noticed, and made good before others grow."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     flight = InFlight(handlers.keeper)
     settler = Settler(handlers.keeper, kernel, flight)
     settler.verify = Auditor(handlers.keeper, kernel, flight, 10.0).look
@@ -328,7 +327,7 @@ async def test_defect_in_a_pass_does_not_end_the_agent(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An exception in a pass is logged, and the next pass follows."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     settler = settler_of(handlers, kernel)
     settling = asyncio.create_task(settler.run())
     with monkeypatch.context() as broken:
@@ -353,7 +352,7 @@ async def test_log_says_container_removal_only_of_what_follows_one(
 ) -> None:
     """An operator who greps for it finds no repair, and no end of a burst."""
     caplog.set_level("INFO")
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     settling = asyncio.create_task(settler_of(handlers, kernel).run())
     start(handlers, shared("web"))
     owners = [create(f"owner-{number}", 1000) for number in range(2)]
@@ -413,7 +412,7 @@ def settling_by(
     way: Way, runtime: Runtime | None, kernel: Kernel, handlers: Handlers
 ) -> Iterator[Settler]:
     """Settle by a way for the length of a `with` block."""
-    settler = Settler(handlers.keeper, kernel, InFlight(handlers.keeper), way)
+    settler = settler_of(handlers, kernel, way)
     settler.use(runtime)
     task = asyncio.create_task(settler.run())
     try:
@@ -448,7 +447,7 @@ async def test_way_where_the_cgroup_tree_is_read_only(
     way: Way, nri_version: str, taken: Way, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The runtime is asked only where that cannot dead-lock it, or when the settings insist."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     kernel, runtime = Kernel(failure=PermissionError("read-only")), Runtime(nri_version)
     with settling_by(way, runtime, kernel, handlers) as settler:
         await one_release(handlers)
@@ -468,7 +467,7 @@ async def test_way_where_the_cgroup_tree_is_read_only(
 @pytest.mark.looptime
 async def test_each_update_lets_one_container_grow() -> None:
     """Events get their turn between the containers of a large release."""
-    handlers, runtime = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Runtime()
+    handlers, runtime = handlers_of(), Runtime()
     with settling_by(Way.UPDATE, runtime, Kernel(), handlers):
         for number in range(5):
             start(handlers, shared(f"web-{number}"))
@@ -482,7 +481,7 @@ async def test_each_update_lets_one_container_grow() -> None:
 @pytest.mark.looptime
 async def test_event_that_overtakes_an_update_has_the_last_word() -> None:
     """A reply shrinks a container whose growth waits at the runtime: it is told again at once."""
-    handlers, runtime = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Runtime()
+    handlers, runtime = handlers_of(), Runtime()
     owned: list[CpuSet] = []
 
     def overtake() -> None:
@@ -503,7 +502,7 @@ async def test_failing_update_is_repeated_later_and_later(
     failures: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What fails once, or some times, is settled in the end, with one warning."""
-    handlers, runtime = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Runtime()
+    handlers, runtime = handlers_of(), Runtime()
     with settling_by(Way.UPDATE, runtime, Kernel(), handlers) as settler:
         await one_release(handlers)
         runtime.failures = failures
@@ -519,7 +518,7 @@ async def test_failing_update_is_repeated_later_and_later(
 @pytest.mark.looptime
 async def test_update_that_always_fails_is_given_up_and_stays_visible() -> None:
     """After some minutes only replies carry it; the status names the container and the reason."""
-    handlers, runtime = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Runtime()
+    handlers, runtime = handlers_of(), Runtime()
     with settling_by(Way.UPDATE, runtime, Kernel(), handlers) as settler:
         await one_release(handlers)
         runtime.failures = 1000
@@ -535,7 +534,7 @@ async def test_update_that_always_fails_is_given_up_and_stays_visible() -> None:
 @pytest.mark.looptime
 async def test_container_that_has_gone_drops_out() -> None:
     """One without a cgroup, where others have theirs, is neither repeated nor warned of."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     with settling_by(Way.AUTO, None, kernel, handlers) as settler:
         start(handlers, shared("gone"))
         await one_release(handlers)
@@ -550,7 +549,7 @@ async def test_container_that_has_gone_drops_out() -> None:
 @pytest.mark.looptime
 async def test_owner_beside_a_failed_start_gets_its_cpus_on_a_node_where_nothing_happens() -> None:
     """It waits for the container that may start on them, and not for an event."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     with settling_by(Way.AUTO, None, kernel, handlers):
         handlers.create_container(shared("never"))
         owner = create("owner", 2000)
@@ -568,7 +567,7 @@ async def test_owner_beside_a_failed_start_gets_its_cpus_on_a_node_where_nothing
 @pytest.mark.looptime
 async def test_new_connection_gives_a_closed_tree_another_chance() -> None:
     """A tree that was mounted again is written at once, not after a minute."""
-    handlers, kernel = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Kernel()
+    handlers, kernel = handlers_of(), Kernel()
     kernel.failure = PermissionError("read-only")
     with settling_by(Way.AUTO, None, kernel, handlers) as settler:
         await one_release(handlers)
@@ -584,7 +583,7 @@ async def test_new_connection_gives_a_closed_tree_another_chance() -> None:
 @pytest.mark.looptime
 async def test_runtime_is_asked_for_no_growth_while_a_burst_lasts() -> None:
     """What shared containers would get they would soon have to leave again."""
-    handlers, runtime = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Runtime()
+    handlers, runtime = handlers_of(), Runtime()
     with settling_by(Way.UPDATE, runtime, Kernel(), handlers):
         start(handlers, shared("web"))
         start(handlers, create("owner", 2000))
@@ -599,7 +598,7 @@ async def test_runtime_is_asked_for_no_growth_while_a_burst_lasts() -> None:
 @pytest.mark.looptime
 async def test_update_that_waits_in_the_runtime_is_in_flight() -> None:
     """Until its answer the kernel may differ: the audit finds nothing wrong with that."""
-    handlers, runtime = Handlers(Keeper(EIGHT, Rules(), dry_run=False)), Runtime()
+    handlers, runtime = handlers_of(), Runtime()
     in_flight = InFlight(handlers.keeper)
     settler = Settler(handlers.keeper, Kernel(), in_flight, Way.UPDATE)
     settler.use(runtime)

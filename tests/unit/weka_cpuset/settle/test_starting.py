@@ -5,11 +5,8 @@ import asyncio
 import pytest
 
 from nri import Event
-from tests.requests import EIGHT
+from tests.requests import EIGHT, handlers_of
 from tests.unit.weka_cpuset.settle.test_settler import Kernel, shared
-from weka_cpuset.engine import Rules
-from weka_cpuset.handlers import Handlers
-from weka_cpuset.keeper import Keeper
 from weka_cpuset.settle.starting import START_S, Starting
 
 
@@ -17,7 +14,7 @@ from weka_cpuset.settle.starting import START_S, Starting
 @pytest.mark.looptime
 async def test_nobody_waits_for_ever_for_a_container_whose_start_has_failed() -> None:
     """It is waited for as long as a start takes."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     starting = Starting(handlers.keeper, Kernel())
     assert not starting.is_awaited
     handlers.create_container(shared("web"))
@@ -32,7 +29,7 @@ async def test_nobody_waits_for_ever_for_a_container_whose_start_has_failed() ->
 @pytest.mark.looptime
 async def test_container_that_has_a_cgroup_is_about_to_start_however_long_it_takes() -> None:
     """It has the cpus of the runtime's record already."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     starting = Starting(handlers.keeper, Kernel(enforced={"/kubepods/web": EIGHT.online}))
     request = shared("web")
     handlers.create_container(request)

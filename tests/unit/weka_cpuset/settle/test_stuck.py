@@ -2,10 +2,8 @@
 
 import dataclasses
 
-from tests.requests import EIGHT, create, start
-from weka_cpuset.engine import CORES_ANNOTATION, CpuSet, CpusetUpdate, Ledger, Rules, Step
-from weka_cpuset.handlers import Handlers
-from weka_cpuset.keeper import Keeper
+from tests.requests import EIGHT, create, handlers_of, start
+from weka_cpuset.engine import CORES_ANNOTATION, CpuSet, CpusetUpdate, Ledger, Step
 from weka_cpuset.settle.stuck import Stuck
 
 ALL = EIGHT.online
@@ -13,7 +11,7 @@ ALL = EIGHT.online
 
 def node() -> tuple[Ledger, CpuSet]:
     """Return a ledger with two shared containers and an owner, and the owner's cpus."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     start(handlers, create("web", 100))
     start(handlers, create("log", 100))
     owned = start(handlers, create("owner", 2000))
@@ -70,7 +68,7 @@ def test_annotated_container_leaves_cpus_although_its_memory_nodes_are_in_doubt(
 
 def test_annotated_container_does_not_wait_for_another_one() -> None:
     """Annotated containers may overlap each other."""
-    handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    handlers = handlers_of()
     start(handlers, create("web", 100))
     for name in ("one", "two"):
         start(handlers, create(name, 100, {CORES_ANNOTATION: "2-3"}))

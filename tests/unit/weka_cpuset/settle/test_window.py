@@ -7,12 +7,10 @@ import errno
 import pytest
 
 from nri import Event, messages
-from tests.requests import EIGHT, cpus_of, create, start
+from tests.requests import cpus_of, create, handlers_of, start
 from tests.unit.weka_cpuset.settle.test_settler import ALL, Kernel, remove, shared
 from weka_cpuset.enforced import Enforced
-from weka_cpuset.engine import CORES_ANNOTATION, CpuSet, Rules
-from weka_cpuset.handlers import Handlers
-from weka_cpuset.keeper import Keeper
+from weka_cpuset.engine import CORES_ANNOTATION, CpuSet
 from weka_cpuset.settings import Way
 from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.settler import QUIET_S, Settler
@@ -43,7 +41,7 @@ class Node:
 
     def __init__(self, way: Way = Way.AUTO, *, dry_run: bool = False) -> None:
         self.files = Files()
-        self.handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=dry_run))
+        self.handlers = handlers_of(dry_run=dry_run)
         self.settler = Settler(
             self.handlers.keeper, self.files, InFlight(self.handlers.keeper), way
         )
@@ -223,7 +221,7 @@ async def test_owner_that_is_moved_while_it_starts_is_not_ahead_of_those_it_disp
 
     Nor does it start on fewer cpus than it asks for.
     """
-    files, handlers = Files(), Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    files, handlers = Files(), handlers_of()
     Settler(handlers.keeper, files, InFlight(handlers.keeper))
     start(handlers, shared("web"))
     owner = create("owner", 2000)
@@ -241,7 +239,7 @@ async def test_owner_that_is_moved_while_it_starts_is_not_ahead_of_those_it_disp
 @pytest.mark.looptime
 async def test_container_that_starts_while_the_agent_is_restarted_leaves_an_owners_cpus() -> None:
     """The runtime's report has the record, which may have come too late for the start."""
-    files, handlers = Files(), Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+    files, handlers = Files(), handlers_of()
     settling = asyncio.create_task(Settler(handlers.keeper, files, InFlight(handlers.keeper)).run())
     await asyncio.sleep(0)
     web, owner = shared("web"), create("owner", 2000)

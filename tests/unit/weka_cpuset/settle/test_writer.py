@@ -5,11 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from nri import messages
-from tests.requests import EIGHT, create, start
+from tests.requests import create, handlers_of, start
 from tests.unit.weka_cpuset.settle.test_settler import ALL, Kernel, remove, shared
-from weka_cpuset.engine import CpuSet, Rules, Settle
-from weka_cpuset.handlers import Handlers
-from weka_cpuset.keeper import Keeper
+from weka_cpuset.engine import CpuSet, Settle
 from weka_cpuset.settle.in_flight import InFlight
 from weka_cpuset.settle.writer import Writer
 
@@ -28,7 +26,7 @@ class Node:
 
     def __init__(self, *names: str) -> None:
         self.kernel = OneFails()
-        self.handlers = Handlers(Keeper(EIGHT, Rules(), dry_run=False))
+        self.handlers = handlers_of()
         self.in_flight = InFlight(self.handlers.keeper)
         self.writer = Writer(self.handlers.keeper, self.kernel, self.in_flight)
         for name in names:
